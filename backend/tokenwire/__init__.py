@@ -1,0 +1,3 @@
+"""Tokenwire: a WebSocket-first server for language models on your own machine."""
+
+__version__ = "0.1.0"

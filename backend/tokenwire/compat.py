@@ -1,0 +1,136 @@
+"""The few patches to Hypercorn and Quart that long streams need, each pinned by a test. Knows
+nothing of Tokenwire.
+
+Pinned to hypercorn 0.18 and quart 0.22; why each is needed stands beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import hypercorn.asyncio.run as hypercorn_run
+import hypercorn.protocol.ws_stream as hypercorn_ws
+from hypercorn.asyncio.tcp_server import TCPServer
+from quart.asgi import ASGIWebsocketConnection
+
+
+if TYPE_CHECKING:
+    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
+    from quart import Quart
+
+
+INBOUND_FRAMES = 64
+GOODBYE_S = 1.0
+POLICY_VIOLATION = 1008
+
+_connections: weakref.WeakSet[TrackedTCPServer] = weakref.WeakSet()
+_current: contextvars.ContextVar[TrackedTCPServer | None] = contextvars.ContextVar(
+    "tokenwire_connection", default=None
+)
+
+
+class TrackedTCPServer(TCPServer):
+    """Knows itself from inside its own tasks, so that a connection that does not read can be cut.
+
+    Hypercorn's shutdown waits for ever for a client that has stopped reading.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _connections.add(self)
+
+    async def run(self) -> None:
+        _current.set(self)
+        await super().run()
+
+    def abort(self) -> None:
+        self.writer.transport.abort()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the peer has not taken yet."""
+        return self.writer.transport.get_write_buffer_size()
+
+
+class BoundedWebsocketConnection(ASGIWebsocketConnection):
+    """Quart copies inbound frames into a queue without limit; this one has a limit and says so.
+
+    It also takes what still comes after the handler's end. Hypercorn's reader waits for ever for a
+    place in the queue of a handler that is gone, and never sees the disconnect.
+    """
+
+    def __init__(self, app: Quart, scope: WebsocketScope) -> None:
+        super().__init__(app, scope)
+        self._frames: asyncio.Queue[str | bytes] = asyncio.Queue(INBOUND_FRAMES)
+        self.queue = self._frames
+        self._flooded = False
+        self._gone = False
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await super().__call__(receive, send)
+        if not self._accepted or self._gone:
+            return
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                if self._flooded and not self._closed:
+                    await self.close_connection(send, POLICY_VIOLATION, "too many frames")
+                await _disconnected(receive)
+        except TimeoutError:
+            abort_current()
+            await _disconnected(receive)
+
+    async def handle_messages(self, receive: ASGIReceiveCallable) -> None:
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.receive":
+                # An empty binary frame is b"", which `or` would turn into None.
+                text = event.get("text")
+                message = text if text is not None else (event.get("bytes") or b"")
+                try:
+                    self._frames.put_nowait(message)
+                except asyncio.QueueFull:
+                    # Waiting here would also block the notice of a disconnect.
+                    self._flooded = True
+                    return
+            elif event["type"] == "websocket.disconnect":
+                self._gone = True
+                return
+
+
+async def _disconnected(receive: ASGIReceiveCallable) -> None:
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+def install(app: Quart) -> None:
+    """Apply the patches. Idempotent."""
+    hypercorn_run.TCPServer = TrackedTCPServer  # pyright: ignore[reportPrivateImportUsage]
+    # permessage-deflate can't be switched off; it costs 77 KiB and half the speed per connection.
+    hypercorn_ws.server_extensions_handshake = _no_extensions  # pyright: ignore[reportPrivateImportUsage]
+    app.asgi_websocket_class = BoundedWebsocketConnection
+
+
+def abort_current() -> None:
+    """Cut the connection that the current task serves, without a goodbye."""
+    if (connection := _current.get()) is not None:
+        connection.abort()
+
+
+def unsent() -> int:
+    """Bytes that peers have not taken yet, over all connections."""
+    return sum(connection.unsent for connection in _connections)
+
+
+def abort_stalled() -> int:
+    """Cut every connection with unsent bytes. Returns how many."""
+    stalled = [connection for connection in _connections if connection.unsent]
+    for connection in stalled:
+        connection.abort()
+    return len(stalled)
+
+
+def _no_extensions(*_: object) -> None:
+    return None

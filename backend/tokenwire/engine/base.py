@@ -1,0 +1,176 @@
+"""The Engine protocol and its values: what the rest of the house may ask of a model, and what it
+gets back.
+
+These are pure values and protocols. This file refuses to know vLLM, processes and the wire: a
+scripted engine in the tests and `engine/vllm.py` stand behind the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+
+ModelPhase = Literal["absent", "loading", "ready", "draining", "failed"]
+FinishReason = Literal["stop", "length", "abort", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered prompt: the token ids that the model sees, nothing else."""
+
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to choose tokens. None means the model's own default; `max_tokens` None means up to the
+    context.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    stop_token_ids: tuple[int, ...] = ()
+    ignore_eos: bool = False
+    min_tokens: int = 0
+    max_tokens: int | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[int, float] | None = None
+    skip_special_tokens: bool = True
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one step added: text (may be empty while a character is incomplete) and its token ids.
+
+    `finish` is set on the last delta only. `cached_tokens` counts prompt tokens that came from the
+    prefix cache, on the first delta.
+    """
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    finish: FinishReason | None = None
+    cached_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """What could run, before it runs. `size_bytes` is that of the weights on disk."""
+
+    id: str
+    path: str
+    owned_by: str = "local"
+    description: str | None = None
+    context_length: int | None = None
+    size_bytes: int | None = None
+    created: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelState:
+    """Where one model stands. `progress` is 0..1 within the stage; `detail` is one sentence for a
+    person.
+    """
+
+    info: ModelInfo
+    phase: ModelPhase
+    stage: str | None = None
+    progress: float | None = None
+    detail: str | None = None
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """The bounds of a running engine. `context_length` and `kv_tokens` in tokens."""
+
+    context_length: int
+    max_running: int
+    kv_tokens: int
+    defaults: dict[str, float | int] = field(default_factory=dict[str, float | int])
+
+
+class Engine(Protocol):
+    """A model that can generate."""
+
+    @property
+    def limits(self) -> EngineLimits: ...
+
+    async def render(self, messages: list[dict[str, object]]) -> Prompt:
+        """Apply the model's chat template to `messages` (role, content) and open the answer.
+
+        Raises InvalidRequest if the template refuses the messages.
+        """
+        ...
+
+    def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str
+    ) -> AsyncGenerator[Delta, None]:
+        """Stream the answer. Closing the generator aborts it in the engine.
+
+        Raises InvalidRequest for a request that the engine refuses and EngineDead when the engine
+        process has ended.
+        """
+        ...
+
+
+class RunningEngine(Engine, Protocol):
+    """An engine with its process, as the supervisor owns it."""
+
+    @property
+    def alive(self) -> bool:
+        """False once the engine process has ended."""
+        ...
+
+    async def close(self) -> None:
+        """End the engine process. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of loading: its name, and how far it is (0..1) where that can be told."""
+
+    name: str
+    progress: float | None = None
+    detail: str | None = None
+
+
+EngineFactory = Callable[[ModelInfo, Callable[[Stage], None]], Awaitable[RunningEngine]]
+StageListener = Callable[[ModelState], None]
+
+
+class Engines(Protocol):
+    """All models of this machine, as `generation` sees them."""
+
+    def resolve(self, name: str | None) -> str:
+        """The id of the model `name` (None: the default one). Raises ModelNotFound."""
+        ...
+
+    def ready(self, model: str) -> Engine | None:
+        """The engine of a model that can generate right now, else None."""
+        ...
+
+    def state(self, model: str) -> ModelState: ...
+
+    def lease(
+        self, model: str, on_stage: StageListener | None = None
+    ) -> AbstractAsyncContextManager[Engine]:
+        """Hold the model's engine, loading it if need be; `on_stage` hears of each loading stage.
+
+        A leased engine is never unloaded. Raises ModelUnavailable when it can't be loaded.
+        """
+        ...

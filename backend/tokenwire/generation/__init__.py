@@ -1,0 +1,1 @@
+"""The work: one answer's life. asyncio only; no sockets, no SQL, no vLLM."""

@@ -1,0 +1,91 @@
+"""The line before the engine: who runs next, everyone's place in it, and its bounds.
+
+First come, first served for now. It knows people by their ids and nothing else: no model, no
+engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokenwire.errors import RateLimited
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionLimits:
+    """How many run at once, and how many may wait: in all and per person."""
+
+    max_running: int = 256
+    max_waiting: int = 2048
+    max_waiting_per_user: int = 512
+
+
+class Ticket:
+    """One place in the line. `moved(position, length)` is told of changes; position 1 is next."""
+
+    def __init__(self, user_id: str, moved: Callable[[int, int], None]) -> None:
+        self.user_id = user_id
+        self.moved = moved
+        self.admitted = asyncio.Event()
+        self.position: int | None = None
+
+
+class Line:
+    """A bounded first come, first served line."""
+
+    def __init__(self, limits: AdmissionLimits) -> None:
+        self._limits = limits
+        self._running: set[Ticket] = set()
+        self._waiting: deque[Ticket] = deque()
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def enter(self, user_id: str, moved: Callable[[int, int], None]) -> Ticket:
+        """Take a place. Raises RateLimited at the bounds; whoever got a ticket must `leave` with
+        it.
+        """
+        ticket = Ticket(user_id, moved)
+        if len(self._running) < self._limits.max_running and not self._waiting:
+            self._admit(ticket)
+            return ticket
+        if len(self._waiting) >= self._limits.max_waiting:
+            raise RateLimited("The line is full. Try again in a moment.")
+        own = sum(other.user_id == user_id for other in self._waiting)
+        if own >= self._limits.max_waiting_per_user:
+            raise RateLimited(f"You already have {own} requests in the line.")
+        self._waiting.append(ticket)
+        ticket.position = len(self._waiting)
+        return ticket
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give up the place, waiting or running. Idempotent."""
+        if ticket in self._running:
+            self._running.discard(ticket)
+        elif ticket in self._waiting:
+            self._waiting.remove(ticket)
+        else:
+            return
+        while self._waiting and len(self._running) < self._limits.max_running:
+            self._admit(self._waiting.popleft())
+        for position, other in enumerate(self._waiting, 1):
+            if other.position != position:
+                other.position = position
+                other.moved(position, len(self._waiting))
+
+    def _admit(self, ticket: Ticket) -> None:
+        ticket.position = None
+        self._running.add(ticket)
+        ticket.admitted.set()

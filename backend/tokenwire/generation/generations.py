@@ -1,0 +1,316 @@
+"""All answers: start, find, cancel, delete, expire. The only way from a create to a Generation.
+
+An ended answer stays here for a while and is then replayed from the memory. Refuses to know which
+door a request came through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
+
+from tokenwire.errors import (
+    InvalidStartingAfter,
+    ResponseNotFound,
+    ServerDraining,
+    ServerError,
+    StreamExpired,
+    TokenwireError,
+)
+from tokenwire.generation.admission import AdmissionLimits, Line
+from tokenwire.generation.generation import Generation, Tools, beginning_of
+from tokenwire.generation.ids import new_id
+from tokenwire.generation.intake import Asker, Intake
+from tokenwire.generation.orders import show_defaults
+from tokenwire.generation.pacer import Pacer
+from tokenwire.generation.replay import Replay
+from tokenwire.wire.events import new_response
+
+
+if TYPE_CHECKING:
+    from tokenwire.engine.base import Engines
+    from tokenwire.generation.records import Records
+    from tokenwire.wire.commands import Create
+
+
+log = logging.getLogger(__name__)
+
+KEEP_ENDED_S = 300.0
+KEEP_ENDED = 4096
+HOUSEKEEPING_S = 1.0
+RUNNING = ("queued", "in_progress")
+
+Listener = Callable[[Literal["started", "ended"], Generation], None]
+
+
+class Generations:
+    """Every response of this server, by id. Tasks live in the group that it is handed."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        records: Records,
+        tasks: asyncio.TaskGroup,
+        *,
+        limits: AdmissionLimits | None = None,
+        grace_s: float = 0.0,
+    ) -> None:
+        self._engines = engines
+        self._records = records
+        self._tasks = tasks
+        self._limits = limits or AdmissionLimits()
+        self._grace_s = grace_s
+        self._intake = Intake(engines, records, self._is_running)
+        self._pacer = Pacer()
+        self._lines: dict[str, Line] = {}
+        self._live: dict[str, Generation] = {}
+        self._origins: dict[str, str | None] = {}
+        self._listeners: set[Listener] = set()
+        self._draining = False
+
+    def subscribe(self, listener: Listener) -> None:
+        """Hear of each stored response that starts or ends."""
+        self._listeners.add(listener)
+
+    @property
+    def running(self) -> int:
+        return sum(not generation.ended for generation in self._live.values())
+
+    @property
+    def waiting(self) -> int:
+        return sum(line.waiting for line in self._lines.values())
+
+    def origin(self, response_id: str) -> str | None:
+        """The connection that created a live response."""
+        return self._origins.get(response_id)
+
+    async def run(self) -> None:
+        """Pace, beat and expire, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._pacer.run(), name="pacer")
+            tasks.create_task(self._keep_house(), name="housekeeping")
+
+    async def start(self, create: Create, asker: Asker) -> Generation | Replay:
+        """Accept a create: check it, save it, say `response.created`, begin.
+
+        Raises the refusal that its sender must hear; nothing was written then. The same
+        idempotency key again gives the response that has it.
+        """
+        self._refuse_when_draining()
+        order, parent_id, prompt = await self._intake.take(create, asker)
+        # Again, as `close` ends only what it can see; from here to `_live` nothing waits.
+        self._refuse_when_draining()
+        store = create.store is not False
+        response = new_response(
+            create,
+            response_id=new_id("resp"),
+            model=order.model,
+            created_at=int(time.time()),
+            store=store,
+        )
+        response.previous_response_id = create.parent_id or parent_id
+        engine = self._engines.ready(order.model)
+        show_defaults(response, create, engine.limits if engine else None)
+        generation = Generation(order, response, prompt, self._tools(order.model))
+        self._live[generation.id] = generation
+        self._origins[generation.id] = asker.origin
+        # A task of its own: who leaves while it is saved must not leave a row that nobody ends.
+        beginning = self._tasks.create_task(
+            self._begin(generation, parent_id), name=f"begin {generation.id}"
+        )
+        existing = await asyncio.shield(beginning)
+        if isinstance(existing, TokenwireError):
+            raise existing
+        return generation if existing is None else await self.find(asker.user_id, existing)
+
+    async def _begin(
+        self, generation: Generation, parent_id: str | None
+    ) -> str | TokenwireError | None:
+        """Save it and begin. None, or the id that has its idempotency key, or why it can't be."""
+        existing = None
+        try:
+            if generation.response.store:
+                existing = await self._records.begin(beginning_of(generation, parent_id))
+        except TokenwireError as error:
+            self._forget(generation)
+            return error
+        except Exception:  # a task's top: whoever asked hears of it, the other tasks go on
+            log.exception("A create could not be saved")
+            self._forget(generation)
+            return ServerError("The server failed. It was logged.")
+        except BaseException:
+            self._forget(generation)
+            raise
+        if existing is not None:
+            self._forget(generation)
+            return existing
+        generation.begin(self._tasks)
+        self._tell("started", generation)
+        return None
+
+    def _refuse_when_draining(self) -> None:
+        if self._draining:
+            raise ServerDraining("The server is stopping. Try again in a moment.")
+
+    async def find(
+        self, user_id: str, response_id: str, starting_after: int = -1
+    ) -> Generation | Replay:
+        """A response to read. Raises ResponseNotFound, StreamExpired or InvalidStartingAfter."""
+        source: Generation | Replay | None = self._own(user_id, response_id)
+        if source is None:
+            status = await self._records.status(user_id, response_id)
+            events = await self._records.events(user_id, response_id)
+            if status is None or events is None:
+                raise _not_found(response_id)
+            if not events:
+                # It was cut off before its end was saved; a log without an end would hang readers.
+                raise StreamExpired(
+                    f"The events of {response_id!r} were not kept; GET the response instead.",
+                    param="response_id",
+                )
+            source = Replay(response_id, status, events)
+        if starting_after > source.log.last_sequence_number:
+            raise InvalidStartingAfter(
+                f"The newest event of {response_id} is {source.log.last_sequence_number}.",
+                param="starting_after",
+            )
+        return source
+
+    async def finished(self, source: Generation | Replay) -> None:
+        """Wait until a response has ended, saved."""
+        if isinstance(source, Generation):
+            await source.finished()
+
+    async def resource(self, user_id: str, source: Generation | Replay) -> dict[str, object]:
+        """The Response resource of a source that its owner holds."""
+        if isinstance(source, Generation):
+            return source.response.to_json()
+        return await self.get(user_id, source.id)
+
+    async def get(self, user_id: str, response_id: str) -> dict[str, object]:
+        """The Response resource. Raises ResponseNotFound."""
+        generation = self._own(user_id, response_id)
+        if generation is not None:
+            return generation.response.to_json()
+        if (resource := await self._records.get(user_id, response_id)) is None:
+            raise _not_found(response_id)
+        return resource
+
+    async def begin_cancel(self, user_id: str, response_id: str) -> None:
+        """Ask a running response to end; its log says when it has. Raises ResponseNotFound."""
+        if (generation := self._own(user_id, response_id)) is not None:
+            generation.cancel()
+        elif await self._records.status(user_id, response_id) is None:
+            raise _not_found(response_id)
+
+    async def cancel(self, user_id: str, response_id: str) -> dict[str, object]:
+        """End a running response; one that has ended is returned unchanged. Raises
+        ResponseNotFound.
+        """
+        generation = self._own(user_id, response_id)
+        if generation is None:
+            return await self.get(user_id, response_id)
+        generation.cancel()
+        await generation.finished()
+        return generation.response.to_json()
+
+    async def delete(self, user_id: str, response_id: str) -> None:
+        """Forget a response and what continues it; a running one is cancelled first. Raises
+        ResponseNotFound.
+        """
+        generation = self._own(user_id, response_id)
+        if generation is not None:
+            await self.cancel(user_id, response_id)
+            self._drop(response_id)
+        if not await self._records.delete(user_id, response_id) and generation is None:
+            raise _not_found(response_id)
+        for other in list(self._live.values()):
+            # What continued it went with it.
+            stored = other.ended and other.response.store and other.user_id == user_id
+            if stored and await self._records.status(user_id, other.id) is None:
+                self._drop(other.id)
+
+    async def cancel_conversation(self, user_id: str, conversation_id: str) -> None:
+        """End whatever runs in a conversation, and forget its responses here."""
+        for generation in list(self._live.values()):
+            inside = generation.response.conversation == {"id": conversation_id}
+            if inside and generation.user_id == user_id:
+                generation.cancel()
+                await generation.finished()
+                self._drop(generation.id)
+
+    def drain(self) -> None:
+        """Refuse new work from now on."""
+        self._draining = True
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until all that runs has ended by itself, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for generation in list(self._live.values()):
+                    await generation.finished()
+
+    async def close(self) -> None:
+        """End all that runs, saved."""
+        self._draining = True
+        running = [g for g in self._live.values() if not g.ended]
+        for generation in running:
+            generation.interrupt()
+        await asyncio.gather(*(generation.finished() for generation in running))
+
+    def _tools(self, model: str) -> Tools:
+        line = self._lines.setdefault(model, Line(self._limits))
+        return Tools(
+            engines=self._engines,
+            records=self._records,
+            pacer=self._pacer,
+            line=line,
+            grace_s=self._grace_s,
+        )
+
+    def _is_running(self, user_id: str, response_id: str) -> bool:
+        generation = self._own(user_id, response_id)
+        return generation is not None and not generation.ended
+
+    def _own(self, user_id: str, response_id: str) -> Generation | None:
+        generation = self._live.get(response_id)
+        return generation if generation is not None and generation.user_id == user_id else None
+
+    def _forget(self, generation: Generation) -> None:
+        generation.abandon()
+        self._drop(generation.id)
+
+    def _drop(self, response_id: str) -> None:
+        self._live.pop(response_id, None)
+        self._origins.pop(response_id, None)
+
+    def _tell(self, what: Literal["started", "ended"], generation: Generation) -> None:
+        if generation.response.conversation is None:
+            return
+        for listener in self._listeners:
+            listener(what, generation)
+        if what == "started":
+            self._tasks.create_task(self._tell_end(generation), name=f"end of {generation.id}")
+
+    async def _tell_end(self, generation: Generation) -> None:
+        await generation.finished()
+        self._tell("ended", generation)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            now = time.monotonic()
+            for generation in list(self._live.values()):
+                keep = KEEP_ENDED_S if generation.response.store else 0.0
+                if generation.ended_at is None:
+                    generation.keep_alive()
+                elif now - generation.ended_at > keep or len(self._live) > KEEP_ENDED:
+                    self._drop(generation.id)
+
+
+def _not_found(response_id: str) -> ResponseNotFound:
+    return ResponseNotFound(f"Response with id {response_id!r} not found.", param="response_id")

@@ -1,0 +1,96 @@
+"""From a create to an order: which model, what came before, does it fit. Nothing is written here.
+
+It reads the memory and the engines' states and refuses to start anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokenwire.errors import PreviousResponseNotFound
+from tokenwire.generation.ids import new_id
+from tokenwire.generation.orders import Order, render
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokenwire.engine.base import Engines, Prompt
+    from tokenwire.generation.records import Records
+    from tokenwire.wire.commands import Create
+    from tokenwire.wire.items import Item
+
+
+RUNNING = ("queued", "in_progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who creates a response, and how: `durable` goes on without readers; `cached` looks into
+    their connection.
+    """
+
+    user_id: str
+    durable: bool = False
+    cached: Callable[[str], list[Item] | None] | None = None
+    origin: str | None = None
+
+
+class Intake:
+    """Checks creates. `is_live(user_id, response_id)` says whether a response is being made."""
+
+    def __init__(
+        self, engines: Engines, records: Records, is_live: Callable[[str, str], bool]
+    ) -> None:
+        self._engines = engines
+        self._records = records
+        self._is_live = is_live
+
+    async def take(self, create: Create, asker: Asker) -> tuple[Order, str | None, Prompt | None]:
+        """The order, its stored parent, and its prompt where the model is ready to render one.
+
+        Raises the refusal that the sender must hear.
+        """
+        model = self._engines.resolve(create.model)
+        context, parent_id = await self._context(create, asker)
+        order = Order(
+            create=create,
+            user_id=asker.user_id,
+            model=model,
+            context=context,
+            input=[{"id": new_id("msg"), **item} for item in create.items],
+            durable=asker.durable or bool(create.background),
+        )
+        if (engine := self._engines.ready(model)) is not None:
+            return order, parent_id, await render(engine, order)
+        if length := self._engines.state(model).info.context_length:
+            order.check_size(length)
+        return order, parent_id, None
+
+    async def _context(self, create: Create, asker: Asker) -> tuple[list[Item], str | None]:
+        """What came before, and the stored response that it ends with."""
+        parent_id = create.parent_id
+        cached = asker.cached(parent_id) if parent_id and asker.cached else None
+        if cached is not None:
+            return cached, None
+        conversation_id = create.conversation_id
+        if conversation_id is not None:
+            head = await self._records.head(asker.user_id, conversation_id)
+            # Without a parent a turn goes to the head; an explicit null begins a new root.
+            if parent_id is None and create.previous_response_id is not None:
+                parent_id = head
+        if parent_id is None:
+            return [], None
+        status = await self._records.status(asker.user_id, parent_id)
+        if status in RUNNING or self._is_live(asker.user_id, parent_id):
+            raise PreviousResponseNotFound(
+                f"Response {parent_id!r} is still running; continue it when it has ended.",
+                param="previous_response_id",
+            )
+        items = await self._records.chain(asker.user_id, parent_id)
+        if items is None:
+            raise PreviousResponseNotFound(
+                f"Previous response with id {parent_id!r} not found.", param="previous_response_id"
+            )
+        return items, parent_id

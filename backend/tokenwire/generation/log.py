@@ -1,0 +1,97 @@
+"""An append-only log with replay: append, after(n), watch, close. The index is the sequence number.
+
+Readers are cursors: a slow one costs an integer and can neither close the log nor slow it. This
+file refuses to know what an event means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from tokenwire.wire.events import Event
+
+
+class Log:
+    """The events of one response. Closed exactly once, by its generation."""
+
+    def __init__(self, events: Sequence[Event] = (), *, closed: bool = False) -> None:
+        self._events = list(events)
+        self._closed = closed
+        self._watchers: dict[object, Callable[[], None]] = {}
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def last_sequence_number(self) -> int:
+        """-1 while the log is empty."""
+        return len(self._events) - 1
+
+    def append(self, *events: Event) -> None:
+        """Add events whose numbers follow the last one's."""
+        if self._closed:
+            raise AssertionError("a closed log takes no event")
+        for event in events:
+            if event.sequence_number != len(self._events):
+                raise AssertionError(
+                    f"event {event.sequence_number} would be entry {len(self._events)}"
+                )
+            self._events.append(event)
+        self._tell()
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._tell()
+
+    def after(self, sequence_number: int) -> Sequence[Event]:
+        """The events whose number is greater, -1 for all."""
+        return self._events[sequence_number + 1 :]
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` after each append and at the end. Returns the way to stop."""
+        # A key of its own: the same reader may watch twice, and each stops only itself.
+        key = object()
+        self._watchers[key] = changed
+
+        def stop() -> None:
+            self._watchers.pop(key, None)
+
+        return stop
+
+    def _tell(self) -> None:
+        for changed in tuple(self._watchers.values()):
+            changed()
+
+
+async def follow(log: Log, after: int, *, silence: float) -> AsyncGenerator[Sequence[Event], None]:
+    """What lies after a position, in batches as large as the reader is slow, until the log is
+    closed.
+
+    An empty batch says that nothing came for `silence` seconds.
+    """
+    # The event belongs to this reader alone, so no wake-up can be taken by another.
+    changed = asyncio.Event()
+    unwatch = log.watch(changed.set)
+    try:
+        while True:
+            changed.clear()
+            if batch := log.after(after):
+                after = batch[-1].sequence_number
+                yield batch
+            elif log.closed:
+                return
+            else:
+                try:
+                    async with asyncio.timeout(silence):
+                        await changed.wait()
+                except TimeoutError:
+                    yield ()
+    finally:
+        unwatch()

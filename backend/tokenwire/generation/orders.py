@@ -1,0 +1,93 @@
+"""An order: a create that was accepted, as the engine needs it: its prompt, its sampling, its
+limits.
+
+It knows what came before a turn and refuses to know when the turn runs and who reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokenwire.engine.base import Engine, EngineLimits, Prompt, Sampling
+from tokenwire.errors import ContextLengthExceeded
+from tokenwire.wire.items import Item, chat_messages
+
+
+if TYPE_CHECKING:
+    from tokenwire.wire.commands import Create
+    from tokenwire.wire.events import Response
+
+
+CHARACTERS_PER_TOKEN_MAX = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An accepted create: who asked, of which model, what came before and what is new."""
+
+    create: Create
+    user_id: str
+    model: str
+    context: list[Item]
+    input: list[Item]
+    durable: bool
+
+    def messages(self) -> list[dict[str, object]]:
+        return chat_messages(self.create.instructions, [*self.context, *self.input])
+
+    def check_size(self, context_length: int) -> None:
+        """Refuse what can't fit, without tokenizing: that takes seconds for megabytes, and no
+        tokenizer makes so few tokens of so much text. Raises ContextLengthExceeded.
+        """
+        characters = sum(len(str(message["content"])) for message in self.messages())
+        if characters > context_length * CHARACTERS_PER_TOKEN_MAX:
+            raise ContextLengthExceeded(
+                f"The prompt has {characters} characters, far beyond this model's context of "
+                f"{context_length} tokens.",
+                param="input",
+            )
+
+
+async def render(engine: Engine, order: Order) -> Prompt:
+    """The prompt of an order. Raises ContextLengthExceeded when no token of an answer would fit."""
+    context = engine.limits.context_length
+    order.check_size(context)
+    prompt = await engine.render(order.messages())
+    if len(prompt.token_ids) >= context:
+        raise ContextLengthExceeded(
+            f"The prompt has {len(prompt.token_ids)} tokens; this model's context is {context}.",
+            param="input",
+        )
+    return prompt
+
+
+def show_defaults(response: Response, create: Create, limits: EngineLimits | None) -> None:
+    """Echo the sampling that is in force, the model's own where the client said nothing."""
+    defaults = limits.defaults if limits else {}
+    if create.temperature is None:
+        response.temperature = float(defaults.get("temperature", 1.0))
+    if create.top_p is None:
+        response.top_p = float(defaults.get("top_p", 1.0))
+
+
+def sampling_of(create: Create) -> Sampling:
+    bias = create.logit_bias
+    return Sampling(
+        temperature=create.temperature,
+        top_p=create.top_p,
+        top_k=create.top_k,
+        min_p=create.min_p,
+        seed=create.seed,
+        stop=create.stops,
+        stop_token_ids=tuple(create.stop_token_ids or ()),
+        ignore_eos=bool(create.ignore_eos),
+        min_tokens=create.min_tokens or 0,
+        max_tokens=create.max_output_tokens,
+        repetition_penalty=create.repetition_penalty,
+        presence_penalty=create.presence_penalty,
+        frequency_penalty=create.frequency_penalty,
+        logit_bias={int(token): value for token, value in bias.items()} if bias else None,
+        skip_special_tokens=create.skip_special_tokens is not False,
+        priority=create.priority or 0,
+    )

@@ -1,0 +1,1 @@
+"""The memory: users, conversations, responses and items in one SQLite file; no SQL leaves it."""

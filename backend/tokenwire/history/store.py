@@ -1,0 +1,171 @@
+"""The door of the history room: each method is one transaction, over plain values.
+
+Writes go through the one writer and return when they are on disk; reads have connections of their
+own and never wait for a write. Every question carries the user who asks: what belongs to someone
+else is not there. It refuses to know what a response is for: no sockets, no engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from tokenwire.history import conversations, database, responses, users
+from tokenwire.history.values import (
+    Conversation,
+    Ended,
+    JsonObject,
+    NewResponse,
+    ReadFailed,
+    User,
+)
+from tokenwire.history.writer import Writer
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+T = TypeVar("T")
+
+
+class Store:
+    """Made by `open`. Usable from then until `close`; all methods belong to one event loop."""
+
+    def __init__(self, lock: database.Lock, writer: Writer, readers: AsyncEngine) -> None:
+        self._lock = lock
+        self._writer = writer
+        self._readers = readers
+
+    @classmethod
+    async def open(cls, path: Path) -> Store:
+        """Open the database file `path`; make it, with its folder, if it is not there.
+
+        Raises `DatabaseInUse`, `SchemaTooNew`, or another `CannotOpen`.
+        """
+        lock = await asyncio.to_thread(database.prepare, path)
+        return cls(lock, Writer(database.engine(path)), database.readers(path))
+
+    async def run(self) -> None:
+        """Return once the store is closed; raise what ended its writer otherwise.
+
+        For the root task group, so that a broken writer is not found out by the next chat only.
+        """
+        await self._writer.ended()
+
+    async def close(self) -> None:
+        """Write what still waits, tidy up, let go of the file. A second call does nothing."""
+        await self._writer.close()
+        await self._readers.dispose()
+        self._lock.release()
+
+    async def user(self, user_id: str, *, name: str) -> User:
+        """The user of this id; made, with this name, if there is none."""
+        found = await self._read(lambda c: users.find(c, user_id))
+        now_ms = _now_ms()
+        return found or await self._writer.write(
+            lambda c: users.find_or_create(c, user_id, name, now_ms)
+        )
+
+    async def begin(self, new: NewResponse) -> str | None:
+        """Store a response with its input, before it is acknowledged.
+
+        None, or the id of the response that this user began with the same idempotency key: then
+        nothing is stored. Its conversation moves to the top of the list, with a provisional title.
+        Raises `UnknownUser`, `UnknownResponse`, `UnknownConversation` or `SaveFailed`.
+        """
+        return await self._writer.write(lambda c: responses.begin(c, new))
+
+    async def finish(self, ended: Ended) -> None:
+        """Store how a response ended, before its terminal event is seen.
+
+        Only the first end counts; the end of a deleted response is dropped. Raises `SaveFailed`.
+        """
+        await self._writer.write(lambda c: responses.finish(c, ended))
+
+    async def get(self, user_id: str, response_id: str) -> JsonObject | None:
+        """The Response resource as it was last stored, with its output so far."""
+        return await self._read(lambda c: responses.get(c, user_id, response_id))
+
+    async def events(self, user_id: str, response_id: str) -> list[str] | None:
+        """The events as encoded, index == sequence_number; empty when it did not end properly."""
+        return await self._read(lambda c: responses.events(c, user_id, response_id))
+
+    async def chain(self, user_id: str, response_id: str) -> list[JsonObject] | None:
+        """Input and output items from the root of the tree to this response, in order."""
+        return await self._read(lambda c: responses.chain(c, user_id, response_id))
+
+    async def status(self, user_id: str, response_id: str) -> str | None:
+        return await self._read(lambda c: responses.status(c, user_id, response_id))
+
+    async def delete(self, user_id: str, response_id: str) -> bool:
+        """Delete a response and all that goes on from it. False: there is none. `SaveFailed`."""
+        return await self._writer.write(
+            lambda c: responses.delete_response(c, user_id, response_id)
+        )
+
+    async def interrupt_running(self, now_ms: int) -> int:
+        """How many responses were running when the last server ended; now they are incomplete."""
+        return await self._writer.write(lambda c: responses.interrupt_running(c, now_ms))
+
+    async def create_conversation(
+        self, user_id: str, conversation_id: str, *, title: str | None, metadata: dict[str, str]
+    ) -> Conversation:
+        """Raises `UnknownUser`, `SaveFailed`."""
+        now_ms = _now_ms()
+        return await self._writer.write(
+            lambda c: conversations.create(
+                c, user_id, conversation_id, title=title, metadata=metadata, now_ms=now_ms
+            )
+        )
+
+    async def conversation(self, user_id: str, conversation_id: str) -> Conversation | None:
+        return await self._read(lambda c: conversations.get(c, user_id, conversation_id))
+
+    async def conversations(
+        self, user_id: str, *, limit: int, after: str | None
+    ) -> tuple[list[Conversation], str | None]:
+        """A page of at most `limit` (> 0), the last changed first, and the cursor of the next page.
+
+        The cursor is None on the last page. Raises `ValueError` for a cursor not given out here.
+        """
+        start = None if after is None else conversations.position(after)
+        return await self._read(lambda c: conversations.page(c, user_id, limit, start))
+
+    async def update_conversation(
+        self, user_id: str, conversation_id: str, *, title: str | None
+    ) -> Conversation | None:
+        """Give it a title that no later message changes. It keeps its place. `SaveFailed`."""
+        return await self._writer.write(
+            lambda c: conversations.rename(c, user_id, conversation_id, title)
+        )
+
+    async def delete_conversation(self, user_id: str, conversation_id: str) -> bool:
+        """Delete it with its responses. False: there is none. Raises `SaveFailed`."""
+        return await self._writer.write(
+            lambda c: conversations.delete_conversation(c, user_id, conversation_id)
+        )
+
+    async def conversation_responses(
+        self, user_id: str, conversation_id: str
+    ) -> list[tuple[JsonObject, list[JsonObject]]] | None:
+        """(Response resource with its output, input items) of every branch, oldest first."""
+        return await self._read(lambda c: conversations.responses(c, user_id, conversation_id))
+
+    async def _read(self, query: Callable[[Connection], T]) -> T:
+        try:
+            async with self._readers.connect() as connection:
+                return await connection.run_sync(query)
+        except DBAPIError as error:
+            raise ReadFailed(f"the history could not be read: {error.orig}") from error
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,129 @@
+"""What goes into and out of the history room: plain values, and the errors of the room.
+
+A JSON object is a `dict[str, object]`, as the wire has it. Times are UTC: milliseconds in names
+that end in `_ms`, seconds in `created_at` and `updated_at`. Nothing here knows of a database.
+"""
+
+# ruff: noqa: N818 errors are named for what happened, as in errors.py
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+JsonObject: TypeAlias = dict[str, object]
+
+
+class HistoryError(Exception):
+    """What this room raises on purpose; the text is one sentence for a person.
+
+    HistoryError
+    ├── CannotOpen                the file cannot be used: say so and do not start
+    │   ├── DatabaseInUse         another server has it open
+    │   └── SchemaTooNew          a newer Tokenwire wrote it
+    ├── SaveFailed                this write did not happen (disk full, I/O error); the next one may
+    ├── ReadFailed                this read did not happen
+    └── Unknown (a LookupError)   what was named is not there, or belongs to someone else
+        ├── UnknownUser
+        ├── UnknownResponse
+        └── UnknownConversation
+    """
+
+
+class CannotOpen(HistoryError): ...
+
+
+class DatabaseInUse(CannotOpen): ...
+
+
+class SchemaTooNew(CannotOpen): ...
+
+
+class SaveFailed(HistoryError): ...
+
+
+class ReadFailed(HistoryError): ...
+
+
+class Unknown(HistoryError, LookupError):
+    """`id` is the name that was asked for."""
+
+    noun = "thing"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"no {self.noun} {id!r}")
+        self.id = id
+
+
+class UnknownUser(Unknown):
+    noun = "user"
+
+
+class UnknownResponse(Unknown):
+    noun = "response"
+
+
+class UnknownConversation(Unknown):
+    noun = "conversation"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """`active_response_id`: the response begun last. `running`: some response has not ended yet."""
+
+    id: str
+    title: str | None
+    title_source: Literal["auto", "user"]
+    model: str | None
+    metadata: dict[str, str]
+    active_response_id: str | None
+    running: bool
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewResponse:
+    """A response as it begins: its JSON without output, and its input items, each with an "id"."""
+
+    id: str
+    user_id: str
+    resource: JsonObject
+    input: Sequence[JsonObject]
+    model: str
+    previous_response_id: str | None
+    conversation_id: str | None
+    idempotency_key: str | None
+    durable: bool
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A response as it ended. `resource` has its "output"; `events[n]` is the JSON of event n."""
+
+    id: str
+    resource: JsonObject
+    status: str
+    finish_reason: str | None
+    events: Sequence[str]
+    token_ids: Sequence[int]
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    queued_ms: int | None
+    ttft_ms: int | None
+    decode_ms: int | None
+    seed: int | None
+    done_ms: int

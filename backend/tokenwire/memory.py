@@ -1,0 +1,108 @@
+"""Joins generation to history: the store behind the small protocol that generation asks for.
+
+Part of the composition root. It translates values and errors and decides nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tokenwire.errors import ConversationNotFound, NotSaved, PreviousResponseNotFound
+from tokenwire.history.values import (
+    Ended,
+    NewResponse,
+    SaveFailed,
+    UnknownConversation,
+    UnknownResponse,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokenwire.generation.records import Beginning, Finish
+    from tokenwire.history.store import Store
+    from tokenwire.wire.items import Item
+
+
+class StoredRecords:
+    """`generation.records.Records` over `history.Store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def begin(self, beginning: Beginning) -> str | None:
+        response = beginning.response
+        new = NewResponse(
+            id=response.id,
+            user_id=beginning.user_id,
+            resource=response.to_json(),
+            input=beginning.input,
+            model=response.model,
+            previous_response_id=beginning.parent_id,
+            conversation_id=(response.conversation or {}).get("id"),
+            idempotency_key=beginning.idempotency_key,
+            durable=beginning.durable,
+            created_ms=_now_ms(),
+        )
+        try:
+            return await self._store.begin(new)
+        except UnknownResponse as error:
+            raise PreviousResponseNotFound(str(error), param="previous_response_id") from error
+        except UnknownConversation as error:
+            raise ConversationNotFound(str(error), param="conversation") from error
+        except SaveFailed as error:
+            raise NotSaved(f"The request could not be saved: {error}") from error
+
+    async def finish(self, finish: Finish) -> None:
+        response = finish.response
+        counts = response.usage or {}
+        output_tokens = counts.get("output_tokens", 0)
+        ended = Ended(
+            id=response.id,
+            resource=response.to_json(),
+            status=response.status,
+            finish_reason=finish.finish_reason,
+            events=finish.events,
+            token_ids=finish.token_ids,
+            prompt_tokens=finish.prompt_tokens,
+            cached_tokens=finish.cached_tokens,
+            completion_tokens=output_tokens if isinstance(output_tokens, int) else 0,
+            queued_ms=finish.queued_ms,
+            ttft_ms=finish.ttft_ms,
+            decode_ms=finish.decode_ms,
+            seed=finish.seed,
+            done_ms=_now_ms(),
+        )
+        try:
+            await self._store.finish(ended)
+        except (SaveFailed, UnknownResponse) as error:
+            raise NotSaved(str(error)) from error
+
+    async def get(self, user_id: str, response_id: str) -> dict[str, object] | None:
+        return await self._store.get(user_id, response_id)
+
+    async def status(self, user_id: str, response_id: str) -> str | None:
+        return await self._store.status(user_id, response_id)
+
+    async def events(self, user_id: str, response_id: str) -> Sequence[str] | None:
+        return await self._store.events(user_id, response_id)
+
+    async def chain(self, user_id: str, response_id: str) -> list[Item] | None:
+        return await self._store.chain(user_id, response_id)
+
+    async def head(self, user_id: str, conversation_id: str) -> str | None:
+        found = await self._store.conversation(user_id, conversation_id)
+        if found is None:
+            raise ConversationNotFound(
+                f"Conversation with id {conversation_id!r} not found.", param="conversation"
+            )
+        return found.active_response_id
+
+    async def delete(self, user_id: str, response_id: str) -> bool:
+        return await self._store.delete(user_id, response_id)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,230 @@
+"""The composition root: opens the rooms in order, owns the task group, runs Hypercorn, closes in
+reverse.
+
+Nothing imports this file but `__main__`. Every task of the server has its owner here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+from hypercorn.asyncio import serve as hypercorn_serve  # pyright: ignore[reportUnknownVariableType]
+from hypercorn.config import Config
+
+from tokenwire import compat
+from tokenwire.engine.catalogue import find_models
+from tokenwire.engine.supervisor import Supervisor
+from tokenwire.engine.vllm import EngineOptions, VllmEngines
+from tokenwire.generation.admission import AdmissionLimits
+from tokenwire.generation.generations import Generations
+from tokenwire.generation.ids import new_id
+from tokenwire.history.store import Store
+from tokenwire.memory import StoredRecords
+from tokenwire.metrics import Metrics
+from tokenwire.web.app import create_app
+from tokenwire.web.hub import Hub
+from tokenwire.web.parts import DoorLimits, Parts
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from tokenwire.config import Settings
+
+
+log = logging.getLogger(__name__)
+
+USER_ID, USER_NAME = "local", "local"
+BACKLOG = 2048
+SEND_BUFFER = 256 << 10
+PEER_TIMEOUT_MS = 60_000
+PING_S = 20.0
+LAST_EVENTS_ROUNDS, LAST_EVENTS_ROUND_S = 20, 0.1
+PAGE = Path(__file__).resolve().parent / "web" / "page"
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """The open rooms."""
+
+    parts: Parts
+    supervisor: Supervisor
+    drain_timeout: float
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The bound listening socket; accepted connections inherit its options. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)
+    listener.bind((host, port))
+    # From here on the kernel takes connections; the first are answered as soon as the app is up.
+    listener.listen(BACKLOG)
+    return listener
+
+
+def run(
+    settings: Settings, run_dir: Path, listener: socket.socket, opened: Callable[[], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT. `opened` is called when the port answers."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, run_dir, listener, opened))
+
+
+async def _serve(
+    settings: Settings, run_dir: Path, listener: socket.socket, opened: Callable[[], None]
+) -> None:
+    stop = _stop_on_signals()
+    async with _open_house(settings, run_dir) as house:
+        app = create_app(house.parts)
+        app.before_serving(opened)
+
+        async def shutdown_trigger() -> None:
+            await stop.wait()
+            await _drain(house)
+
+        await hypercorn_serve(
+            app, _hypercorn_config(settings, listener), shutdown_trigger=shutdown_trigger
+        )
+
+
+@asynccontextmanager
+async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_House]:
+    models, default = find_models(settings.data_path, settings.model)
+    store = await Store.open(settings.data_path / "tokenwire.db")
+    engines = VllmEngines(_engine_options(settings, run_dir))
+    async with asyncio.TaskGroup() as tasks:
+        supervisor = Supervisor(
+            models, default, engines.start, tasks=tasks, max_loaded=settings.max_loaded_models
+        )
+        writing = tasks.create_task(store.run(), name="history writer")
+        await store.user(USER_ID, name=USER_NAME)
+        if count := await store.interrupt_running(time.time_ns() // 1_000_000):
+            log.warning("%d answers were cut off when the server last stopped.", count)
+        generations = _generations(settings, supervisor, store, tasks)
+        hub = Hub(store.conversation)
+        supervisor.subscribe(hub.model_changed)
+        hub.follow(generations)
+        service = [
+            tasks.create_task(generations.run(), name="generations"),
+            tasks.create_task(hub.run(), name="hub"),
+        ]
+        engines.preimport()
+        supervisor.load(default)
+        try:
+            parts = _parts(settings, generations, supervisor, store, hub)
+            yield _House(parts, supervisor, settings.drain_timeout)
+        finally:
+            await generations.close()
+            for task in service:
+                task.cancel()
+            await supervisor.close()
+            engines.close()
+            await store.close()
+            await writing
+
+
+def _engine_options(settings: Settings, run_dir: Path) -> EngineOptions:
+    return EngineOptions(
+        run_dir=run_dir,
+        max_running=settings.max_running,
+        max_model_len=settings.max_model_len,
+        kv_cache_bytes=settings.kv_cache_bytes,
+        engine_args=settings.engine_args,
+    )
+
+
+def _generations(
+    settings: Settings, supervisor: Supervisor, store: Store, tasks: asyncio.TaskGroup
+) -> Generations:
+    limits = AdmissionLimits(
+        max_running=settings.max_running,
+        max_waiting=settings.max_waiting,
+        max_waiting_per_user=settings.max_waiting_per_user,
+    )
+    records = StoredRecords(store)
+    grace_s = settings.disconnect_grace
+    return Generations(supervisor, records, tasks, limits=limits, grace_s=grace_s)
+
+
+def _parts(
+    settings: Settings, generations: Generations, supervisor: Supervisor, store: Store, hub: Hub
+) -> Parts:
+    metrics = Metrics()
+    metrics.gauge("tokenwire_running", "Answers that are being made", lambda: generations.running)
+    metrics.gauge("tokenwire_waiting", "Requests in the line", lambda: generations.waiting)
+    return Parts(
+        generations=generations,
+        models=supervisor,
+        store=store,
+        hub=hub,
+        metrics=metrics,
+        user_id=USER_ID,
+        page=PAGE,
+        server_id=new_id("srv"),
+        draining=asyncio.Event(),
+        limits=DoorLimits(max_message_bytes=settings.max_message_bytes),
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.allowed_origins,
+    )
+
+
+async def _drain(house: _House) -> None:
+    """Refuse new work, let what runs end, end the rest, give clients their last events, cut the
+    stalled.
+    """
+    generations, parts = house.parts.generations, house.parts
+    generations.drain()
+    parts.hub.draining(house.drain_timeout)
+    await generations.settle(house.drain_timeout)
+    await generations.close()
+    parts.draining.set()
+    # Sockets send their last events and a close frame; Hypercorn can't say when that is done.
+    for _ in range(LAST_EVENTS_ROUNDS):
+        await asyncio.sleep(LAST_EVENTS_ROUND_S)
+        if not compat.unsent():
+            break
+    compat.abort_stalled()
+
+
+def _hypercorn_config(settings: Settings, listener: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.backlog = BACKLOG
+    config.graceful_timeout = 1.0
+    config.startup_timeout = 600.0
+    config.keep_alive_timeout = 15.0
+    config.websocket_max_message_size = settings.max_message_bytes
+    config.websocket_ping_interval = PING_S
+    config.include_server_header = False
+    config.alpn_protocols = ["http/1.1"]
+    config.errorlog = logging.getLogger("tokenwire.hypercorn")
+    config.loglevel = "WARNING"
+    return config
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            # A second signal: whoever sent it doesn't want to wait. The engines end with us.
+            signal.raise_signal(signal.SIGKILL)
+        stop.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, asked)
+    return stop

@@ -1,0 +1,3 @@
+"""The doors: everything that touches Quart. A door moves text and maps endings; rules live in the
+other rooms.
+"""

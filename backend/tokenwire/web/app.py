@@ -1,0 +1,96 @@
+"""create_app(parts): routes, errors -> responses, security headers. The map of the doors, and
+nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from quart import Quart, Response, request, websocket
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from tokenwire import compat
+from tokenwire.errors import MethodNotAllowed, NotFound, ServerError, TokenwireError, TooLarge
+from tokenwire.web import chat, conversations, health, models, page, responses, socket
+from tokenwire.web.auth import check_host, check_origin
+from tokenwire.web.reply import error_response
+
+
+if TYPE_CHECKING:
+    from tokenwire.web.parts import Parts
+
+
+log = logging.getLogger(__name__)
+
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; require-trusted-types-for 'script'; trusted-types 'none'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+BODY_TIMEOUT_S = 30
+
+
+def create_app(parts: Parts) -> Quart:
+    """The ASGI application over the given parts."""
+    app = Quart("tokenwire", static_folder=None)
+    app.config["RESPONSE_TIMEOUT"] = None
+    app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
+    app.config["MAX_CONTENT_LENGTH"] = parts.limits.max_message_bytes
+    compat.install(app)
+    _guard(app, parts)
+    _map_errors(app)
+    for door in (responses, socket, chat, conversations, models, health, page):
+        door.install(app, parts)
+    return app
+
+
+def _guard(app: Quart, parts: Parts) -> None:
+    async def check_request() -> None:
+        check_host(request.headers.get("Host"), parts.allowed_hosts)
+        if request.method not in SAFE_METHODS:
+            origin = request.headers.get("Origin")
+            check_origin(origin, request.headers.get("Host"), parts.allowed_origins)
+
+    async def check_websocket() -> None:
+        host = websocket.headers.get("Host")
+        check_host(host, parts.allowed_hosts)
+        check_origin(websocket.headers.get("Origin"), host, parts.allowed_origins)
+
+    async def secure(response: Response) -> Response:
+        headers = response.headers
+        headers["Content-Security-Policy"] = CSP
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        return response
+
+    app.before_request(check_request)
+    app.before_websocket(check_websocket)
+    app.after_request(secure)
+
+
+def _map_errors(app: Quart) -> None:
+    async def known(error: Exception) -> Response:
+        if not isinstance(error, TokenwireError):
+            raise TypeError("registered for TokenwireError only")
+        return error_response(error)
+
+    async def http(error: Exception) -> Response:
+        if isinstance(error, RequestEntityTooLarge):
+            return error_response(TooLarge("The body is larger than this server takes."))
+        code = error.code if isinstance(error, HTTPException) else None
+        if code == MethodNotAllowed("").ending.status:
+            return error_response(MethodNotAllowed(f"{request.method} is not possible here."))
+        if code == NotFound("").ending.status:
+            return error_response(NotFound(f"There is nothing at {request.path}."))
+        return error_response(ServerError(f"The request failed ({code})."), status=code)
+
+    async def unknown(error: Exception) -> Response:
+        log.error("A request failed", exc_info=error)
+        return error_response(ServerError("The server failed. It was logged."))
+
+    app.register_error_handler(TokenwireError, known)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, unknown)

@@ -1,0 +1,115 @@
+"""The HTTP door of the conversations: list, make, open, rename, delete. Tells the page's other
+tabs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+from quart import Quart, Response, request
+
+from tokenwire.errors import ConversationNotFound, InvalidRequest
+from tokenwire.generation.ids import new_id
+from tokenwire.web.objects import conversation_object
+from tokenwire.web.reply import json_body, json_response, query_int
+from tokenwire.wire.commands import Metadata, convert
+
+
+if TYPE_CHECKING:
+    from tokenwire.web.parts import Parts
+
+T = TypeVar("T")
+
+
+class ConversationFields(msgspec.Struct, kw_only=True):
+    """The body of a create or an update."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    metadata: Metadata | None = None
+
+
+class ConversationsDoor:
+    """The handlers, over the parts that they use."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._store = parts.store
+        self._hub = parts.hub
+        self._generations = parts.generations
+        self._user_id = parts.user_id
+
+    async def listing(self) -> Response:
+        limit = query_int("limit", 40, low=1, high=100)
+        try:
+            found, cursor = await self._store.conversations(
+                self._user_id, limit=limit, after=request.args.get("after")
+            )
+        except ValueError as error:
+            raise InvalidRequest("`after` is not a cursor of this list.", param="after") from error
+        return json_response(
+            {
+                "object": "list",
+                "data": [conversation_object(conversation) for conversation in found],
+                "has_more": cursor is not None,
+                "last_cursor": cursor,
+            }
+        )
+
+    async def create(self) -> Response:
+        fields = convert(await json_body(), ConversationFields)
+        made = await self._store.create_conversation(
+            self._user_id, new_id("conv"), title=fields.title, metadata=fields.metadata or {}
+        )
+        self._hub.conversation_changed(self._user_id, made.id, "created")
+        return json_response(conversation_object(made))
+
+    async def retrieve(self, conversation_id: str) -> Response:
+        found = await self._store.conversation(self._user_id, conversation_id)
+        return json_response(conversation_object(_known(found, conversation_id)))
+
+    async def update(self, conversation_id: str) -> Response:
+        fields = convert(await json_body(), ConversationFields)
+        if fields.title is None:
+            raise InvalidRequest("`title` is required.", param="title")
+        found = await self._store.update_conversation(
+            self._user_id, conversation_id, title=fields.title
+        )
+        updated = conversation_object(_known(found, conversation_id))
+        self._hub.conversation_changed(self._user_id, conversation_id, "updated")
+        return json_response(updated)
+
+    async def delete(self, conversation_id: str) -> Response:
+        await self._generations.cancel_conversation(self._user_id, conversation_id)
+        deleted = await self._store.delete_conversation(self._user_id, conversation_id)
+        _known(deleted or None, conversation_id)
+        self._hub.conversation_changed(self._user_id, conversation_id, "deleted")
+        return json_response(
+            {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
+        )
+
+    async def turns(self, conversation_id: str) -> Response:
+        found = await self._store.conversation_responses(self._user_id, conversation_id)
+        pairs = _known(found, conversation_id)
+        data = [{"response": response, "input": items} for response, items in pairs]
+        return json_response({"object": "list", "data": data})
+
+
+def install(app: Quart, parts: Parts) -> None:
+    door = ConversationsDoor(parts)
+    path = "/v1/conversations"
+    one = f"{path}/<conversation_id>"
+    app.add_url_rule(path, "list_conversations", door.listing, methods=["GET"])
+    app.add_url_rule(path, "create_conversation", door.create, methods=["POST"])
+    app.add_url_rule(one, "retrieve_conversation", door.retrieve, methods=["GET"])
+    app.add_url_rule(one, "update_conversation", door.update, methods=["POST"])
+    app.add_url_rule(one, "delete_conversation", door.delete, methods=["DELETE"])
+    app.add_url_rule(f"{one}/responses", "conversation_responses", door.turns, methods=["GET"])
+
+
+def _known(found: T | None, conversation_id: str) -> T:
+    if found is None:
+        raise ConversationNotFound(
+            f"Conversation with id {conversation_id!r} not found.", param="conversation"
+        )
+    return found

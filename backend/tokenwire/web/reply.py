@@ -1,0 +1,53 @@
+"""Bodies in, JSON out: what every HTTP door does the same way."""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Response, request
+
+from tokenwire.errors import InvalidRequest, TokenwireError
+from tokenwire.wire.commands import JsonObject, decode_object
+
+
+RETRY_AFTER_S = 1
+
+_encode = msgspec.json.Encoder().encode
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    return Response(_encode(value), status, content_type="application/json")
+
+
+def error_response(error: TokenwireError, status: int | None = None) -> Response:
+    """The error in the protocol's shape; one that may pass says when to try again."""
+    ending = error.ending
+    response = json_response({"error": error.body()}, status or ending.status)
+    if ending.retryable and ending.status in (429, 503):
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if ending.status == 426:
+        response.headers["Upgrade"] = "websocket"
+        response.headers["Connection"] = "Upgrade"
+    return response
+
+
+async def json_body() -> JsonObject:
+    """The request's body. Raises InvalidJson."""
+    return decode_object(await request.get_data())
+
+
+def query_int(name: str, default: int, *, low: int, high: int) -> int:
+    """A whole number of the query string. Raises InvalidRequest that names it."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise InvalidRequest(f"`{name}` must be a number from {low} to {high}.", param=name)
+    return value
+
+
+def query_flag(name: str) -> bool:
+    return request.args.get(name, "").lower() in ("1", "true")

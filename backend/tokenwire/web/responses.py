@@ -1,0 +1,79 @@
+"""The HTTP door of the Responses API: create (JSON or SSE), retrieve (also as a stream), cancel,
+delete.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quart import Quart, Response, request
+
+from tokenwire.errors import InvalidRequest, UpgradeRequired
+from tokenwire.generation.intake import Asker
+from tokenwire.web.reply import json_body, json_response, query_flag, query_int
+from tokenwire.web.sse import event_stream, responses_sse
+from tokenwire.wire.commands import TokenwireFields, parse_create
+
+
+if TYPE_CHECKING:
+    from tokenwire.web.parts import Parts
+
+
+MAX_SEQUENCE_NUMBER = 2**53
+MAX_KEY = 256
+
+
+class ResponsesDoor:
+    """The handlers, over the parts that they use."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._generations = parts.generations
+        self._user_id = parts.user_id
+
+    async def create(self) -> Response:
+        body = parse_create(await json_body())
+        if key := request.headers.get("Idempotency-Key"):
+            if len(key) > MAX_KEY:
+                raise InvalidRequest("The Idempotency-Key is too long.", param="Idempotency-Key")
+            body.tokenwire = TokenwireFields(idempotency_key=key)
+        asker = Asker(self._user_id, durable=bool(body.background))
+        source = await self._generations.start(body, asker)
+        if body.stream:
+            return event_stream(source, -1, responses_sse)
+        if body.background:
+            return json_response(await self._generations.get(self._user_id, source.id))
+        source.join()
+        try:
+            await self._generations.finished(source)
+        finally:
+            source.leave()
+        return json_response(await self._generations.resource(self._user_id, source))
+
+    async def retrieve(self, response_id: str) -> Response:
+        if not query_flag("stream"):
+            return json_response(await self._generations.get(self._user_id, response_id))
+        after = query_int("starting_after", -1, low=-1, high=MAX_SEQUENCE_NUMBER)
+        source = await self._generations.find(self._user_id, response_id, after)
+        return event_stream(source, after, responses_sse)
+
+    async def cancel(self, response_id: str) -> Response:
+        return json_response(await self._generations.cancel(self._user_id, response_id))
+
+    async def delete(self, response_id: str) -> Response:
+        await self._generations.delete(self._user_id, response_id)
+        deleted = {"id": response_id, "object": "response.deleted", "deleted": True}
+        return json_response(deleted)
+
+    async def without_upgrade(self) -> Response:
+        raise UpgradeRequired("This address speaks WebSocket, or takes a POST.")
+
+
+def install(app: Quart, parts: Parts) -> None:
+    door = ResponsesDoor(parts)
+    path = "/v1/responses"
+    one = f"{path}/<response_id>"
+    app.add_url_rule(path, "create_response", door.create, methods=["POST"])
+    app.add_url_rule(path, "without_upgrade", door.without_upgrade, methods=["GET"])
+    app.add_url_rule(one, "retrieve_response", door.retrieve, methods=["GET"])
+    app.add_url_rule(one, "delete_response", door.delete, methods=["DELETE"])
+    app.add_url_rule(f"{one}/cancel", "cancel_response", door.cancel, methods=["POST"])

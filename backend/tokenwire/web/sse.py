@@ -1,0 +1,57 @@
+"""The SSE door: a log read by cursor becomes `text/event-stream`. It never touches what an event
+says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from quart import Response
+
+from tokenwire.generation.log import follow
+from tokenwire.wire.events import Event
+
+
+if TYPE_CHECKING:
+    from tokenwire.generation.generation import Generation
+    from tokenwire.generation.replay import Replay
+
+
+SILENCE_S = 10.0
+DONE = b"data: [DONE]\n\n"
+
+Encode = Callable[[Sequence[Event]], bytes]
+
+
+def event_stream(source: Generation | Replay, after: int, encode: Encode) -> Response:
+    """What lies after a position, then the live tail, then [DONE]."""
+    response = Response(
+        _chunks(source, after, encode),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
+    )
+    response.timeout = None
+    return response
+
+
+def responses_sse(events: Sequence[Event]) -> bytes:
+    """Events as the Responses API writes them: a name and the event, each whole in one chunk."""
+    return "".join(f"event: {event.type}\ndata: {event.json}\n\n" for event in events).encode()
+
+
+async def _chunks(
+    source: Generation | Replay, after: int, encode: Encode
+) -> AsyncGenerator[bytes, None]:
+    source.join()
+    try:
+        async for batch in follow(source.log, after, silence=SILENCE_S):
+            # A comment makes a write, and only a failing write shows that the peer is gone.
+            if chunk := encode(batch) if batch else b": still here\n\n":
+                yield chunk
+            # A write to a reset connection does not yield; without this its cancel never runs.
+            await asyncio.sleep(0)
+        yield DONE
+    finally:
+        source.leave()

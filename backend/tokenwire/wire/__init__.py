@@ -1,0 +1,1 @@
+"""The language: pure values of the protocol. No I/O, no asyncio, no clock."""

@@ -1,0 +1,300 @@
+"""Client messages, distrusted: a frame or a body becomes Create, Cancel, Attach ... or a refusal
+that names the field.
+
+msgspec does the checking. Unknown fields of standard requests are tolerated, as the protocol
+moves fast; a known field that this server can't honour is refused, never ignored. This file
+refuses to know who sent it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal, NamedTuple, TypeVar, cast
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from tokenwire.errors import (
+    InvalidJson,
+    InvalidRequest,
+    InvalidStreamId,
+    UnknownEventType,
+    UnsupportedParameter,
+)
+from tokenwire.wire.items import Item, canonical_input
+
+
+JsonObject = dict[str, object]
+
+_STREAM_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}\Z")
+_FIELD: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*?)`\Z")
+_ONE_LINE_MAX: Final = 300
+_TOKEN_ID: Final = re.compile(r"[0-9]{1,10}\Z")
+MAX_STOPS: Final = 16
+
+Temperature = Annotated[float, Meta(ge=0, le=2)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+ShortText = Annotated[str, Meta(max_length=512)]
+Metadata = Annotated[dict[Annotated[str, Meta(max_length=64)], ShortText], Meta(max_length=16)]
+
+
+class SamplingFields(msgspec.Struct, kw_only=True):
+    """The sampling fields that responses, chat completions and completions share (vLLM's names)."""
+
+    temperature: Temperature | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    min_p: Fraction | None = None
+    seed: Seed | None = None
+    stop: ShortText | Annotated[list[ShortText], Meta(max_length=MAX_STOPS)] | None = None
+    stop_token_ids: Annotated[list[Count], Meta(max_length=256)] | None = None
+    ignore_eos: bool | None = None
+    min_tokens: Count | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    skip_special_tokens: bool | None = None
+    priority: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+
+
+class ConversationRef(msgspec.Struct):
+    id: str
+
+
+class TokenwireFields(msgspec.Struct, kw_only=True):
+    """Our own fields of a create."""
+
+    idempotency_key: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+
+
+class Create(SamplingFields, kw_only=True):
+    """`POST /v1/responses` and `response.create`: the standard body, flat."""
+
+    input: str | list[object] | UnsetType = UNSET
+    model: str | None = None
+    instructions: str | None = None
+    previous_response_id: str | UnsetType | None = UNSET
+    conversation: str | ConversationRef | None = None
+    store: bool | None = None
+    stream: bool | None = None
+    stream_id: str | None = None
+    background: bool | None = None
+    generate: bool | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    max_tool_calls: Count | None = None
+    metadata: Metadata | None = None
+    parallel_tool_calls: bool | None = None
+    tool_choice: object = None
+    tools: list[JsonObject] | None = None
+    text: JsonObject | None = None
+    reasoning: JsonObject | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    service_tier: str | None = None
+    safety_identifier: ShortText | None = None
+    prompt_cache_key: ShortText | None = None
+    user: ShortText | None = None
+    tokenwire: TokenwireFields | None = None
+
+    @property
+    def items(self) -> list[Item]:
+        """The canonical input, once it was parsed."""
+        return cast("list[Item]", self.input)
+
+    @property
+    def parent_id(self) -> str | None:
+        """The `previous_response_id`, if one is named. (Absent and null differ inside a
+        conversation.)
+        """
+        return self.previous_response_id or None
+
+    @property
+    def conversation_id(self) -> str | None:
+        ref = self.conversation
+        return ref.id if isinstance(ref, ConversationRef) else ref
+
+    @property
+    def idempotency_key(self) -> str | None:
+        return self.tokenwire.idempotency_key if self.tokenwire else None
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        stop = self.stop
+        return (stop,) if isinstance(stop, str) else tuple(stop or ())
+
+
+class Cancel(msgspec.Struct, kw_only=True):
+    """`response.cancel`: the named response, or the one that runs on the lane."""
+
+    response_id: str | None = None
+    stream_id: str | None = None
+
+
+class Attach(msgspec.Struct, kw_only=True):
+    """`tokenwire:response.attach`: read a response's log after a position, -1 for all."""
+
+    response_id: str
+    starting_after: Annotated[int, Meta(ge=-1)] = -1
+    stream_id: str | None = None
+
+
+class Detach(msgspec.Struct, kw_only=True):
+    """`tokenwire:response.detach`: stop reading on a lane. The response goes on."""
+
+    stream_id: str | None = None
+
+
+class Ping(msgspec.Struct, kw_only=True):
+    """`tokenwire:ping`: answered with the same `t`."""
+
+    t: ShortText | float | None = None
+
+
+class Ignored(msgspec.Struct):
+    """A message that is legal and has no effect here."""
+
+
+Command = Create | Cancel | Attach | Detach | Ping | Ignored
+
+_STANDARD: Final[dict[str, type[Command]]] = {
+    "response.create": Create,
+    "response.cancel": Cancel,
+    "response.processed": Ignored,
+}
+_EXTENSION: Final[dict[str, type[Command]]] = {
+    "tokenwire:response.attach": Attach,
+    "tokenwire:response.detach": Detach,
+    "tokenwire:ping": Ping,
+    "tokenwire:pong": Ignored,
+}
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def decode_object(text: str | bytes) -> JsonObject:
+    """A JSON object. Raises InvalidJson."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidJson(f"This is not valid JSON: {_one_line(str(error))}") from error
+    except RecursionError as error:
+        raise InvalidJson("This JSON is nested too deeply.") from error
+    if not isinstance(value, dict):
+        raise InvalidJson("A message must be a JSON object.")
+    return cast("JsonObject", value)
+
+
+def convert(value: JsonObject, kind: type[T]) -> T:
+    """`value` as `kind`, every known field checked. Raises InvalidRequest that names the field."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        message = _one_line(str(error))
+        found = _FIELD.search(message)
+        param = (found.group(1) or None) if found else _quoted_field(message)
+        plain = message[: found.start()] if found else message
+        raise InvalidRequest(f"`{param}`: {plain}" if param else plain, param=param) from error
+
+
+def parse_create(body: JsonObject) -> Create:
+    """A create, checked. Raises InvalidRequest or UnsupportedParameter that names the field."""
+    _check_lane(body)
+    create = convert(body, Create)
+    if create.input is UNSET:
+        raise InvalidRequest("`input` is required.", param="input")
+    create.input = [*canonical_input(create.input)]
+    check_create(create)
+    return create
+
+
+def check_create(create: Create) -> None:
+    """What types alone can't say. Raises InvalidRequest or UnsupportedParameter."""
+    if any(not _TOKEN_ID.match(key) for key in create.logit_bias or ()):
+        raise InvalidRequest("The keys of `logit_bias` are token ids.", param="logit_bias")
+    if "" in create.stops:
+        raise InvalidRequest("A stop string can't be empty.", param="stop")
+    if (create.min_tokens or 0) > (create.max_output_tokens or 2**31):
+        raise InvalidRequest(
+            "`min_tokens` is greater than the most that may be generated.", param="min_tokens"
+        )
+    if create.background and create.store is False:
+        raise InvalidRequest("A background response must be stored.", param="background")
+    _refuse_unsupported(create)
+
+
+def parse_frame(text: str, *, extension: bool) -> Command:
+    """One client event of a socket; `extension` where the socket negotiated `tokenwire.v1`.
+
+    Raises InvalidJson, UnknownEventType, InvalidStreamId, InvalidRequest or UnsupportedParameter.
+    """
+    body = decode_object(text)
+    kind = body.get("type")
+    known = _STANDARD | _EXTENSION if extension else _STANDARD
+    command = known.get(kind) if isinstance(kind, str) else None
+    if command is None:
+        raise UnknownEventType(f"There is no client event {kind!r}.", param="type")
+    if command is Create:
+        return parse_create(body)
+    _check_lane(body)
+    return convert(body, command)
+
+
+class Refused(NamedTuple):
+    """What a refused frame still tells, where it is usable: its lane, as errors go to it, and the
+    parent that a create named.
+    """
+
+    stream_id: str | None = None
+    parent_id: str | None = None
+
+
+def read_refused(text: str) -> Refused:
+    """Never raises."""
+    try:
+        body = decode_object(text)
+    except InvalidJson:
+        return Refused()
+    lane = body.get("stream_id")
+    parent = body.get("previous_response_id") if body.get("type") == "response.create" else None
+    return Refused(
+        lane if isinstance(lane, str) and len(lane) <= _ONE_LINE_MAX else None,
+        parent if isinstance(parent, str) else None,
+    )
+
+
+def _check_lane(body: JsonObject) -> None:
+    lane = body.get("stream_id")
+    if lane is not None and not (isinstance(lane, str) and _STREAM_ID.match(lane)):
+        raise InvalidStreamId("A stream_id is 1 to 256 of A-Z a-z 0-9 _ . -", param="stream_id")
+
+
+def _refuse_unsupported(create: Create) -> None:
+    if create.tools:
+        raise UnsupportedParameter("Tools are not supported yet.", param="tools")
+    if create.top_logprobs:
+        raise UnsupportedParameter("Log probabilities are not supported yet.", param="top_logprobs")
+    if create.generate is False:
+        raise UnsupportedParameter("`generate: false` is not supported yet.", param="generate")
+    kind = _text_format(create.text)
+    if kind not in (None, "text"):
+        raise UnsupportedParameter(
+            f"The text format {kind!r} is not supported yet.", param="text.format"
+        )
+
+
+def _text_format(text: JsonObject | None) -> object:
+    wanted = (text or {}).get("format")
+    return cast("JsonObject", wanted).get("type") if isinstance(wanted, dict) else wanted
+
+
+def _quoted_field(message: str) -> str | None:
+    found = re.search(r"required field `(\w+)`", message)
+    return found.group(1) if found else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_ONE_LINE_MAX]

@@ -1,0 +1,355 @@
+"""One connection of Responses WebSocket mode, without I/O: lanes, cursors, limits, the connection
+cache.
+
+Frames come in by `receive`, frames go out by `take`; between them the session says which create
+is next. It refuses to know sockets, tasks and who generates: a log is anything that can be read
+after a position.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from tokenwire.errors import (
+    InvalidJson,
+    InvalidRequest,
+    RateLimited,
+    ResponseNotFound,
+    StreamLimitReached,
+    TokenwireError,
+)
+from tokenwire.wire.commands import (
+    Attach,
+    Cancel,
+    Command,
+    Create,
+    Detach,
+    Ignored,
+    Ping,
+    parse_frame,
+    read_refused,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tokenwire.wire.events import Event
+    from tokenwire.wire.items import Item
+
+
+_encode = msgspec.json.Encoder().encode
+_BRACKETS = 2
+
+
+class ReadableLog(Protocol):
+    """What a session reads: an append-only log of events."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def last_sequence_number(self) -> int: ...
+
+    def after(self, sequence_number: int) -> Sequence[Event]: ...
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]: ...
+
+
+class Source(Protocol):
+    """A response as a session sees it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def log(self) -> ReadableLog: ...
+
+    @property
+    def status(self) -> str: ...
+
+    def join(self) -> None:
+        """Someone reads it now."""
+        ...
+
+    def leave(self) -> None:
+        """Who joined has gone, or has read to the end."""
+        ...
+
+    def chain(self) -> list[Item] | None:
+        """For a response that is not stored: the items that its successor continues from."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """The bounds of one connection."""
+
+    max_in_flight: int = 16
+    max_lanes: int = 32
+    max_waiting: int = 64
+    max_cached: int = 64
+    max_frame_bytes: int = 65_536
+    max_unsent: int = 1024
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A lane: what it reads now, from where, and the creates that wait behind it."""
+
+    name: str | None
+    source: Source | None = None
+    cursor: int = -1
+    create: Create | None = None
+    starting: bool = False
+    cancelled: bool = False
+    waiting: deque[Create] = field(default_factory=deque[Create])
+    unwatch: Callable[[], None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self.starting or self.source is not None
+
+
+class Session:
+    """One connection. `wake` is called when there may be something to send or to start."""
+
+    def __init__(self, *, extension: bool, limits: SessionLimits, wake: Callable[[], None]) -> None:
+        self.extension = extension
+        self._limits = limits
+        self._wake = wake
+        self._lanes: dict[str | None, _Lane] = {}
+        self._outbox: deque[str] = deque()
+        self._cache: OrderedDict[str, tuple[str | None, list[Item]]] = OrderedDict()
+        self._number = 0
+        self.refused_json = 0
+
+    # What comes in
+
+    def receive(self, text: str) -> Cancel | Attach | None:
+        """Take one frame. Returns what the door must do; creates wait for `next_create`.
+
+        A frame that is wrong is answered with an error event; the connection stays usable.
+        """
+        try:
+            return self._accept(parse_frame(text, extension=self.extension))
+        except TokenwireError as error:
+            self.refused_json += isinstance(error, InvalidJson)
+            refused = read_refused(text)
+            if refused.parent_id is not None:
+                self._evict(refused.stream_id, refused.parent_id)
+            self.refuse(error, refused.stream_id)
+            return None
+
+    def _accept(self, command: Command) -> Cancel | Attach | None:
+        match command:
+            case Create():
+                self._enqueue(command)
+            case Cancel():
+                return self._resolve_cancel(command)
+            case Attach():
+                return command
+            case Detach():
+                self._detach(command.stream_id)
+            case Ping():
+                self.say("tokenwire:pong", t=command.t)
+            case Ignored():
+                pass
+        return None
+
+    def _enqueue(self, create: Create) -> None:
+        lane = self._lane(create.stream_id)
+        if sum(len(other.waiting) for other in self._lanes.values()) >= self._limits.max_waiting:
+            raise RateLimited(
+                f"{self._limits.max_waiting} requests already wait on this connection."
+            )
+        lane.waiting.append(create)
+        self._wake()
+
+    def _resolve_cancel(self, command: Cancel) -> Cancel | None:
+        if command.response_id is not None:
+            return command
+        lane = self._lanes.get(command.stream_id)
+        if lane is not None and lane.starting:
+            # It has no id yet: `started` says that it is to be cancelled.
+            lane.cancelled = True
+            return None
+        if lane is None or lane.source is None:
+            raise ResponseNotFound("Nothing runs on this lane.", param="response_id")
+        return Cancel(response_id=lane.source.id, stream_id=command.stream_id)
+
+    def _detach(self, stream_id: str | None) -> None:
+        lane = self._lanes.get(stream_id)
+        if lane is None or lane.source is None:
+            raise ResponseNotFound("Nothing is read on this lane.", param="stream_id")
+        self._free(lane)
+
+    # What runs
+
+    def next_create(self) -> Create | None:
+        """The next create whose lane is free, its lane now taken; None while all are busy."""
+        if sum(lane.busy for lane in self._lanes.values()) >= self._limits.max_in_flight:
+            return None
+        for lane in self._lanes.values():
+            if lane.waiting and not lane.busy:
+                lane.starting = True
+                lane.create = lane.waiting.popleft()
+                return lane.create
+        return None
+
+    def started(self, create: Create, source: Source) -> Cancel | None:
+        """The create was accepted: its lane reads `source` from the first event.
+
+        Returns the cancel that came while it was being accepted.
+        """
+        lane = self._lanes[create.stream_id]
+        lane.starting = False
+        self._read(lane, source, -1)
+        if not lane.cancelled:
+            return None
+        lane.cancelled = False
+        return Cancel(response_id=source.id, stream_id=lane.name)
+
+    def failed(self, create: Create, error: TokenwireError) -> None:
+        """The create was refused: say so on its lane, which is free again."""
+        lane = self._lanes[create.stream_id]
+        lane.starting = lane.cancelled = False
+        self._evict(lane.name, create.parent_id)
+        lane.create = None
+        self.refuse(error, create.stream_id)
+
+    def attach(self, command: Attach, source: Source) -> None:
+        """Read `source` on a lane from after the position that the client has."""
+        lane = self._lane(command.stream_id)
+        if lane.busy:
+            raise InvalidRequest("This lane is reading another response.", param="stream_id")
+        self.say(
+            "tokenwire:response.attached",
+            stream_id=command.stream_id,
+            response_id=source.id,
+            status=source.status,
+            last_sequence_number=source.log.last_sequence_number,
+        )
+        self._read(lane, source, command.starting_after)
+
+    def cached(self, response_id: str) -> list[Item] | None:
+        """The items of an earlier response of this connection that was not stored."""
+        if (entry := self._cache.get(response_id)) is None:
+            return None
+        self._cache.move_to_end(response_id)
+        return entry[1]
+
+    # What goes out
+
+    def say(self, kind: str, **fields: object) -> None:
+        """Send an event that belongs to no log."""
+        self._outbox.append(
+            _encode({"type": kind, "sequence_number": self._number, **fields}).decode()
+        )
+        self._number += 1
+        self._wake()
+
+    def refuse(self, error: TokenwireError, stream_id: str | None) -> None:
+        """Send an error event. Without its stream_id an SDK would give it to the default lane."""
+        lane = {"stream_id": stream_id} if stream_id is not None else {}
+        self.say("error", status=error.ending.status, **lane, error=error.body())
+
+    def take(self) -> list[str]:
+        """All frames that can be sent now, cursors moved past them."""
+        events = list(self._outbox)
+        self._outbox.clear()
+        for lane in list(self._lanes.values()):
+            events.extend(self._take_lane(lane))
+        return list(self._framed(events)) if self.extension else events
+
+    @property
+    def overfull(self) -> bool:
+        """Whether the client makes us say more than it reads."""
+        return len(self._outbox) > self._limits.max_unsent
+
+    @property
+    def idle(self) -> bool:
+        """Whether no lane reads, starts or waits."""
+        return not self._outbox and not any(
+            lane.busy or lane.waiting for lane in self._lanes.values()
+        )
+
+    def close(self) -> None:
+        """The connection is gone: stop reading."""
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+            self._free(lane)
+
+    def _lane(self, name: str | None) -> _Lane:
+        if (lane := self._lanes.get(name)) is not None:
+            return lane
+        if name is not None and sum(n is not None for n in self._lanes) >= self._limits.max_lanes:
+            raise StreamLimitReached(
+                f"A connection has at most {self._limits.max_lanes} named lanes.", param="stream_id"
+            )
+        lane = self._lanes[name] = _Lane(name)
+        return lane
+
+    def _read(self, lane: _Lane, source: Source, after: int) -> None:
+        source.join()
+        lane.source, lane.cursor = source, after
+        lane.unwatch = source.log.watch(self._wake)
+        self._wake()
+
+    def _take_lane(self, lane: _Lane) -> list[str]:
+        if (source := lane.source) is None:
+            return []
+        events = source.log.after(lane.cursor)
+        if events:
+            lane.cursor = events[-1].sequence_number
+        if source.log.closed and lane.cursor >= source.log.last_sequence_number:
+            self._ended(lane, source)
+        return [event.on_lane(lane.name) for event in events]
+
+    def _ended(self, lane: _Lane, source: Source) -> None:
+        if source.status == "failed":
+            self._evict(lane.name, lane.create.parent_id if lane.create else None)
+        elif (chain := source.chain()) is not None:
+            self._cache[source.id] = (lane.name, chain)
+            while len(self._cache) > self._limits.max_cached:
+                self._cache.popitem(last=False)
+        self._free(lane)
+        if any(other.waiting for other in self._lanes.values()):
+            self._wake()
+
+    def _evict(self, lane: str | None, parent: str | None) -> None:
+        # A failed continuation on its parent's own lane evicts the parent; a failed fork does not.
+        if parent in self._cache and self._cache[parent][0] == lane:
+            del self._cache[parent]
+
+    def _free(self, lane: _Lane) -> None:
+        if lane.unwatch is not None:
+            lane.unwatch()
+        if lane.source is not None:
+            lane.source.leave()
+        lane.source, lane.unwatch, lane.create = None, None, None
+
+    def _framed(self, events: list[str]) -> list[str]:
+        frames: list[str] = []
+        batch: list[str] = []
+        size = _BRACKETS
+        for event in events:
+            added = _bytes(event) + 1
+            if batch and size + added > self._limits.max_frame_bytes:
+                frames.append(_frame(batch))
+                batch, size = [], _BRACKETS
+            batch.append(event)
+            size += added
+        return [*frames, _frame(batch)] if batch else frames
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _frame(events: list[str]) -> str:
+    return events[0] if len(events) == 1 else f"[{','.join(events)}]"

@@ -1,0 +1,252 @@
+/**
+ * The page's composition root: makes the parts, wires them, follows the address. It holds no rules of its
+ * own; state moves from the link through the store to the views.
+ */
+import { api } from "./net/api.js";
+import { createLink } from "./net/link.js";
+import { createChats } from "./state/chats.js";
+import { createConversations } from "./state/conversations.js";
+import { readDraft, writeDraft } from "./state/drafts.js";
+import { choose, modelOf, withModel } from "./state/models.js";
+import { stateLine } from "./state/sentences.js";
+import { createStore } from "./state/store.js";
+import { createChatView } from "./ui/chatview.js";
+import { createComposer } from "./ui/composer.js";
+import { byId } from "./ui/dom.js";
+import { createDrawer } from "./ui/drawer.js";
+import { UNTITLED, createHistory } from "./ui/history.js";
+import { createKeys } from "./ui/keys.js";
+import { createPicker } from "./ui/picker.js";
+import { createStateLine } from "./ui/stateline.js";
+import { createTheme } from "./ui/theme.js";
+import { welcome } from "./ui/welcome.js";
+
+/** @typedef {import("./types").AppState} AppState */
+/** @typedef {import("./types").Event} Event */
+/** @typedef {import("./types").Model} Model */
+
+/** A short loss of the link is not worth a word. */
+const AWAY_MS = 2_500;
+const BUILD = document.querySelector('meta[name="tokenwire-build"]')?.getAttribute("content");
+
+const store = createStore(/** @type {AppState} */ ({
+  link: { status: "connecting", since: Date.now(), code: 0 }, away: false, draining: false, outdated: false,
+  models: [], conversations: [], older: null, listed: false, listError: null, open: null,
+}));
+const conversations = createConversations(store);
+
+/* The link. */
+
+/** @type {Set<(nothing: void) => void>} */
+const onceOpen = new Set();
+let greetings = 0;
+let awayTimer = setTimeout(() => {}, 0);
+
+const link = createLink({
+  url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/responses`,
+  onStatus(info) {
+    clearTimeout(awayTimer);
+    if (info.status === "open" || info.status === "closed") store.set({ link: info, away: false });
+    else {
+      store.set({ link: info });
+      awayTimer = setTimeout(() => store.set({ away: true }), Math.max(0, info.since + AWAY_MS - Date.now()));
+    }
+  },
+  onHello(event) {
+    store.set({ draining: false, outdated: Boolean(event.build && BUILD && event.build !== BUILD) });
+    for (const go of onceOpen) go();
+    onceOpen.clear();
+    prune();
+    conversations.refresh();
+    if (greetings++ > 0) chat.refresh();
+  },
+  onPageEvent: hear,
+});
+
+/** Models come one by one; those that are gone while the link was away don't say so. */
+function prune() {
+  api.models().then(({ data }) => {
+    const known = store.get().models;
+    store.set({ models: data.map((m) => known.find((k) => k.id === m.id) ?? m) });
+  }, () => {});
+}
+
+/** What the server says of itself. @param {Event} event */
+function hear(event) {
+  switch (event.type) {
+    case "tokenwire:model.state":
+      if (event.model) store.set({ models: withModel(store.get().models, event.model) });
+      break;
+    case "tokenwire:conversation.changed":
+      conversations.changed(event);
+      if (event.op === "deleted" && event.conversation_id === store.get().open) location.hash = "#/";
+      break;
+    case "tokenwire:response.started":
+      chats.get(event.conversation_id ?? "")?.refresh();
+      break;
+    case "tokenwire:server.draining":
+      store.set({ draining: true });
+  }
+}
+
+/* Chats: the one on screen, and those that still write. */
+
+const chats = createChats({
+  link, conversations,
+  isOpen: () => store.get().link.status === "open",
+  whenOpen: () => new Promise((done) => onceOpen.add(done)),
+  onCreated(created, id) {
+    const model = created.turns.at(-1)?.model;
+    if (model) choose(id, model);
+    if (created !== chat) return;
+    history.replaceState(null, "", `#/c/${id}`);
+    composer.named(id);
+    store.set({ open: id });
+  },
+});
+let chat = chats.open(null);
+
+/** @param {string | null} id */
+function open(id) {
+  chat = chats.open(id);
+  store.set({ open: id });
+  view.show(chat);
+  composer.open(id);
+  drawer.close();
+  refresh();
+  composer.invite();
+}
+
+/** The conversation that the address names. */
+const named = () => /^#\/c\/([\w.-]+)$/.exec(location.hash)?.[1] ?? null;
+
+function route() {
+  const id = named();
+  if (id === null || id !== chat.id) open(id);
+}
+
+/** A new chat, also where the address says so already. */
+function begin() {
+  if (named() === null) open(null);
+  else location.hash = "#/";
+}
+
+/* What a person does. */
+
+/** @param {string} text */
+function send(text) {
+  const { model } = modelOf(store.get());
+  if (!model || chat.live) return;
+  const [mine, key] = [chat, chat.id];
+  writeDraft(key, text);
+  mine.send(text, model.id);
+  const unwatch = mine.watch((changed) => {
+    if (changed?.prompt !== text || !changed.id) return;
+    unwatch();
+    // The server has it; what was typed since then is another draft.
+    if (readDraft(key) === text) writeDraft(key, "");
+  });
+  view.sent();
+}
+
+/** @param {Model} model */
+async function pick(model) {
+  choose(store.get().open, model.id);
+  refresh();
+  const { state } = model.tokenwire;
+  composer.invite();
+  if (state === "ready" || state === "loading" || state === "downloading") return;
+  try {
+    // The answer may be older than what the socket has said meanwhile: only its failure counts.
+    await api.load(model.id);
+  } catch (error) {
+    const failed = { ...model, tokenwire: { ...model.tokenwire, state: /** @type {const} */ ("failed"), detail: /** @type {Error} */ (error).message } };
+    store.set({ models: withModel(store.get().models, failed) });
+  }
+}
+
+const view = createChatView({
+  onRetry: (turn) => {
+    const { model } = modelOf(store.get());
+    if (model && !chat.live) chat.retry(turn, model.id);
+    view.sent();
+  },
+  onChange: refresh,
+  onEnded() {
+    unseen = document.hidden;
+    refresh();
+  },
+  welcome: () => welcome(modelOf(store.get()).model, send),
+});
+const composer = createComposer({ onSend: send, onStop: () => chat.stop() });
+const picker = createPicker(pick);
+const drawer = createDrawer();
+const setLine = createStateLine((action) => (action === "reload" ? location.reload() : link.now()));
+const sidebar = createHistory({
+  onOlder: conversations.older,
+  onRetry: conversations.refresh,
+  onRename: conversations.rename,
+  onDelete: (row) => {
+    if (row.id === store.get().open) location.hash = "#/";
+    return conversations.remove(row);
+  },
+});
+createTheme();
+createKeys({
+  stop: () => {
+    if (drawer.close()) return true;
+    if (!chat.live) return false;
+    chat.stop();
+    return true;
+  },
+  newChat: () => {
+    begin();
+    composer.focus();
+  },
+  newest: () => view.focusNewest(),
+});
+byId("skip").addEventListener("click", () => composer.focus());
+document.addEventListener("click", (event) => {
+  if (!(event.target instanceof Element) || !event.target.closest('a[href="#/"]') || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  begin();
+});
+
+/* State to views. */
+
+/** An answer ended while nobody looked. */
+let unseen = false;
+
+function refresh() {
+  const state = store.get();
+  const choice = modelOf(state);
+  const { live } = chat;
+  picker.update(state.models, choice.model);
+  setLine(stateLine(state, live, choice));
+  composer.setMode(live ? (live.stopping ? "stopping" : "writing") : choice.model ? "ready" : "closed");
+  const title = state.conversations.find((c) => c.id === state.open)?.title ?? chat.turns[0]?.prompt.slice(0, 60) ?? UNTITLED;
+  byId("title").textContent = title;
+  document.title = `${unseen ? "● " : ""}${state.open || chat.turns.length ? `${title} · ` : ""}Tokenwire`;
+}
+
+store.watch(["link", "away", "draining", "outdated", "models", "conversations", "open"], refresh);
+store.watch(["models"], () => view.refreshWelcome());
+store.watch(["conversations", "open", "older", "listed", "listError"], (state) => sidebar.update(state));
+
+addEventListener("hashchange", route);
+addEventListener("online", () => link.now());
+addEventListener("pagehide", () => {
+  conversations.flush();
+  link.stop();
+});
+addEventListener("pageshow", (event) => event.persisted && link.start());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unseen = false;
+  link.awake();
+  refresh();
+});
+for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
+
+link.start();
+open(named());

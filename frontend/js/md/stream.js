@@ -1,0 +1,115 @@
+/**
+ * A Markdown text that grows inside one element: the splitter's Sink, drawn. Final blocks are appended
+ * once; only the blocks still being written are replaced. Nested text is never parsed twice by the page.
+ */
+import { SEGMENT, blocks, children, codeShell, container, fill, inside } from "./render.js";
+import { Splitter } from "./split.js";
+
+/**
+ * @param {HTMLElement} root
+ * @param {(figure: HTMLElement) => void} [onCode] called with each finished code block
+ */
+export function createStream(root, onCode = () => {}) {
+  /** Drawn, but not final. @type {ChildNode[]} */
+  let live = [];
+  /** @type {HTMLElement | null} */
+  let box = null;
+  /** @type {{figure: HTMLElement, body: HTMLElement, node: Text | null, lines: number} | null} */
+  let fence = null;
+
+  function clearLive() {
+    for (const node of live) node.remove();
+    live = [];
+  }
+
+  /** @param {import("marked").Token[]} tokens */
+  function commit(tokens) {
+    clearLive();
+    append(tokens);
+  }
+
+  /** @param {import("marked").Token[]} tokens */
+  function append(tokens) {
+    for (const node of blocks(tokens)) {
+      root.append(node);
+      if (node instanceof HTMLElement) announce(node);
+    }
+  }
+
+  /** @param {HTMLElement} node */
+  function announce(node) {
+    if (node.matches("figure.code")) onCode(node);
+    else for (const figure of node.querySelectorAll("figure.code")) onCode(/** @type {HTMLElement} */ (figure));
+  }
+
+  /** @type {import("./split.js").Sink} */
+  const sink = {
+    commit,
+    live(tokens, open) {
+      clearLive();
+      const [first, ...rest] = tokens;
+      const continues = open && box && (first?.type === "list" || first?.type === "table");
+      if (continues && box) {
+        live = children(first);
+        inside(box, first).append(...live);
+      }
+      const nodes = /** @type {ChildNode[]} */ (blocks(continues ? rest : tokens));
+      root.append(...nodes);
+      live.push(...nodes);
+    },
+    openFence(lang) {
+      clearLive();
+      fence = { ...codeShell(lang), node: null, lines: 0 };
+      root.append(fence.figure);
+    },
+    text(delta) {
+      const lines = delta.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+      for (const line of lines) writeLine(line);
+    },
+    closeFence(token) {
+      const whole = /** @type {HTMLElement} */ (blocks([token])[0]);
+      fence?.figure.replaceWith(whole);
+      fence = null;
+      onCode(whole);
+    },
+    grow(token) {
+      clearLive();
+      if (!box) root.append((box = container(token)));
+      fill(box, token);
+    },
+    close(whole) {
+      if (!box) return;
+      const final = whole ? /** @type {HTMLElement} */ (blocks([whole])[0]) : box;
+      if (whole) box.replaceWith(final);
+      announce(final);
+      box = null;
+    },
+    reset(tokens) {
+      root.replaceChildren();
+      live = [];
+      append(tokens);
+    },
+  };
+
+  /** @param {string} line */
+  function writeLine(line) {
+    if (!fence) return;
+    if (!fence.node || fence.lines >= SEGMENT) {
+      const span = document.createElement("span");
+      span.className = "seg";
+      fence.node = document.createTextNode("");
+      span.append(fence.node);
+      fence.body.append(span);
+      fence.lines = 0;
+    }
+    fence.node.appendData(line);
+    if (line.endsWith("\n")) fence.lines++;
+  }
+
+  const splitter = new Splitter(sink);
+  return {
+    push: (/** @type {string} */ text) => splitter.push(text),
+    flush: () => splitter.flush(),
+    end: () => splitter.end(),
+  };
+}

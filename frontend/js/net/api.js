@@ -1,0 +1,64 @@
+/**
+ * The requests that are not a stream: conversations and models over plain HTTP. Every failure leaves as an
+ * ApiError with a code; it refuses to know what the page does about it.
+ */
+
+/** @typedef {import("../types").Conversation} Conversation */
+
+const LIMIT_MS = 20_000;
+
+export class ApiError extends Error {
+  /** @param {number} status 0: the server was not reached @param {string | null} code @param {string} message */
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ * @param {RequestInit} [extra]
+ * @returns {Promise<any>} the JSON of the answer
+ * @throws {ApiError}
+ */
+async function request(method, path, body, extra) {
+  const headers = body ? { "content-type": "application/json" } : undefined;
+  let response;
+  try {
+    response = await fetch(path, {
+      method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(LIMIT_MS), ...extra,
+    });
+  } catch {
+    throw new ApiError(0, "unreachable", "The server could not be reached.");
+  }
+  const json = await response.json().catch(() => null);
+  if (response.ok) return json;
+  const error = json?.error ?? {};
+  throw new ApiError(response.status, error.code ?? null, error.message ?? `The server answered ${response.status}.`);
+}
+
+/** @param {string} id */
+const chat = (id) => `/v1/conversations/${encodeURIComponent(id)}`;
+
+export const api = {
+  /** @param {string | null} after @returns {Promise<{data: Conversation[], has_more: boolean, last_cursor: string | null}>} */
+  conversations: (after) =>
+    request("GET", `/v1/conversations?limit=40${after ? `&after=${encodeURIComponent(after)}` : ""}`),
+  /** @returns {Promise<Conversation>} */
+  createConversation: () => request("POST", "/v1/conversations", {}),
+  /** @param {string} id @returns {Promise<Conversation>} */
+  conversation: (id) => request("GET", chat(id)),
+  /** @param {string} id @param {string} title @returns {Promise<Conversation>} */
+  rename: (id, title) => request("POST", chat(id), { title }),
+  /** `keepalive` lets it survive the page. @param {string} id */
+  remove: (id) => request("DELETE", chat(id), undefined, { keepalive: true }),
+  /** @param {string} id @returns {Promise<{data: import("../types").Entry[]}>} */
+  responses: (id) => request("GET", `${chat(id)}/responses`),
+  /** @returns {Promise<{data: import("../types").Model[]}>} */
+  models: () => request("GET", "/v1/models"),
+  /** @param {string} model @returns {Promise<import("../types").Model>} */
+  load: (model) => request("POST", "/v1/models/load", { model }),
+};

@@ -1,0 +1,145 @@
+/**
+ * The link: what this page wants from the server, kept true over any number of sockets. A want is one
+ * response: first a request in the outbox, then a position (response id, last number) to resume from.
+ * Events reach their want in order and exactly once. It refuses to know what a response says, and the DOM.
+ */
+import { createSocket } from "./socket.js";
+
+const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
+const DEFAULT_LANES = 16;
+const DEFAULT_BYTES = 8 * 1024 * 1024;
+/** For what the link adds to a request. */
+const MARGIN = 256;
+const TOO_LARGE = { code: "message_too_large", message: "This message is longer than the server takes." };
+/** The socket is about to go; the request is not at fault. */
+const RETRIED = new Set(["websocket_connection_limit_reached"]);
+
+/** @typedef {import("../types").Event} Event */
+/** @typedef {import("../types").ErrorBody} ErrorBody */
+/** @typedef {{ onEvent: (event: Event) => void, onError: (error: ErrorBody) => void }} Reader */
+/** @typedef {{ id: string | null, seq: number, lane: string | null, request: object | null, sent: boolean,
+ *   cancelled: boolean, reader: Reader }} Want */
+/** @typedef {{ cancel: () => boolean }} Handle */
+
+/**
+ * @param {Omit<import("./socket.js").Options, "onHello" | "onEvent"> & {
+ *   onHello?: (event: Event) => void, onPageEvent: (event: Event) => void }} options
+ */
+export function createLink(options) {
+  /** @type {Set<Want>} */
+  const wants = new Set();
+  /** @type {Map<string, Want>} */
+  const lanes = new Map();
+  let laneCount = DEFAULT_LANES;
+  let maxBytes = DEFAULT_BYTES;
+
+  const socket = createSocket({ ...options, onHello: greet, onEvent: route });
+
+  /** @param {Event & {limits?: {max_in_flight?: number, max_message_bytes?: number}}} event */
+  function greet(event) {
+    laneCount = event.limits?.max_in_flight ?? DEFAULT_LANES;
+    maxBytes = event.limits?.max_message_bytes ?? DEFAULT_BYTES;
+    lanes.clear();
+    for (const want of wants) want.lane = null;
+    options.onHello?.(event);
+    pump();
+  }
+
+  /** Gives each want without a lane a free one, oldest first. */
+  function pump() {
+    for (const want of wants) {
+      if (want.lane) continue;
+      const lane = freeLane();
+      if (!lane) return;
+      // The server would close the link over it, again and again.
+      if (new Blob([JSON.stringify(want.request)]).size > maxBytes - MARGIN) refuse(want, TOO_LARGE);
+      else if (!place(want, lane)) return;
+    }
+  }
+
+  function freeLane() {
+    for (let i = 1; i <= laneCount; i++) if (!lanes.has(`l${i}`)) return `l${i}`;
+    return null;
+  }
+
+  /** @param {Want} want @param {string} lane */
+  function place(want, lane) {
+    const message = want.id
+      ? { type: "tokenwire:response.attach", response_id: want.id, starting_after: want.seq, stream_id: lane }
+      : { ...want.request, type: "response.create", stream_id: lane };
+    if (!socket.send(message)) return false;
+    want.lane = lane;
+    want.sent = true;
+    lanes.set(lane, want);
+    if (want.id && want.cancelled) sendCancel(want);
+    return true;
+  }
+
+  /** @param {Want} want */
+  const sendCancel = (want) => socket.send({ type: "response.cancel", response_id: want.id });
+
+  /** @param {Want} want */
+  function release(want) {
+    wants.delete(want);
+    if (want.lane) lanes.delete(want.lane);
+    pump();
+  }
+
+  /** @param {Event} event */
+  function route(event) {
+    const want = event.stream_id === undefined ? undefined : lanes.get(event.stream_id);
+    if (event.type === "tokenwire:response.attached") return;
+    if (!want || event.type.startsWith("tokenwire:")) return options.onPageEvent(event);
+    if (event.type === "error") return refuse(want, event.error ?? { code: null, message: "" });
+    apply(want, event);
+  }
+
+  /** @param {Want} want @param {ErrorBody} error */
+  function refuse(want, error) {
+    if (error.code && RETRIED.has(error.code)) return;
+    release(want);
+    want.reader.onError(error);
+  }
+
+  /** Exactly once: what was seen is dropped, and a hole means that this socket can't be trusted. @param {Want} want @param {Event} event */
+  function apply(want, event) {
+    const number = event.sequence_number ?? -1;
+    if (number <= want.seq) return;
+    if (number !== want.seq + 1) return socket.distrust();
+    want.seq = number;
+    if (!want.id && event.response) {
+      want.id = event.response.id;
+      if (want.cancelled) sendCancel(want);
+    }
+    if (TERMINAL.has(event.type)) release(want);
+    want.reader.onEvent(event);
+  }
+
+  /** @param {Partial<Want>} fields @param {Reader} reader @returns {Handle} */
+  function add(fields, reader) {
+    /** @type {Want} */
+    const want = { id: null, seq: -1, lane: null, request: null, sent: false, cancelled: false, ...fields, reader };
+    wants.add(want);
+    pump();
+    return { cancel: () => cancel(want) };
+  }
+
+  /** @param {Want} want @returns {boolean} false: it was never sent, and never will be */
+  function cancel(want) {
+    want.cancelled = true;
+    if (want.id) sendCancel(want);
+    else if (!want.sent) release(want);
+    return want.sent || want.id !== null;
+  }
+
+  return {
+    start: socket.start,
+    stop: socket.stop,
+    awake: () => socket.awake(),
+    now: () => socket.now(),
+    /** Sends a response.create, now or when connected; its idempotency key makes a second send harmless. @param {object} request @param {Reader} reader */
+    create: (request, reader) => add({ request }, reader),
+    /** Follows a response from after event `seq` (-1: from its first). @param {string} id @param {number} seq @param {Reader} reader */
+    attach: (id, seq, reader) => add({ id, seq }, reader),
+  };
+}

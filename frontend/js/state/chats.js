@@ -1,0 +1,64 @@
+/**
+ * The chats that this page holds: the one on screen and those that still write. A chat that is neither is
+ * let go and read again when it is opened. It gives each chat what it needs of the server.
+ */
+import { ApiError, api } from "../net/api.js";
+import { Chat } from "./chat.js";
+
+/** @typedef {{
+ *   link: import("./chat.js").Link,
+ *   conversations: ReturnType<typeof import("./conversations.js").createConversations>,
+ *   isOpen: () => boolean, whenOpen: () => Promise<void>,
+ *   onCreated: (chat: Chat, id: string) => void,
+ * }} Parts */
+
+/** @param {Parts} parts */
+export function createChats({ link, conversations, isOpen, whenOpen, onCreated }) {
+  /** @type {Map<string, Chat>} */
+  const chats = new Map();
+
+  /** @param {string} id */
+  async function fetchChat(id) {
+    const [list, conversation] = await Promise.all([api.responses(id), api.conversation(id)]);
+    conversations.put([conversation]);
+    return { entries: list.data, leaf: conversation.active_response_id };
+  }
+
+  /** Waits for the server where it is away: the message is in the outbox. @returns {Promise<string>} */
+  async function createChat() {
+    for (;;) {
+      try {
+        const conversation = await api.createConversation();
+        conversations.put([conversation]);
+        return conversation.id;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 0 || isOpen()) throw error;
+        await whenOpen();
+      }
+    }
+  }
+
+  const needs = {
+    link, fetchChat, createChat,
+    onCreated(/** @type {Chat} */ chat) {
+      if (!chat.id) return;
+      chats.set(chat.id, chat);
+      onCreated(chat, chat.id);
+    },
+  };
+
+  return {
+    /** @param {string} id */
+    get: (id) => chats.get(id),
+    /** The chat to put on screen; null is a new one. @param {string | null} id @returns {Chat} */
+    open(id) {
+      for (const [key, kept] of chats) if (!kept.live && key !== id) chats.delete(key);
+      const chat = (id && chats.get(id)) || new Chat(id, needs);
+      if (id && !chats.has(id)) {
+        chats.set(id, chat);
+        chat.load();
+      }
+      return chat;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * Which heading of the history a moment belongs under, by local days. Pure; "now" is an argument.
+ */
+
+const DAY = 86_400_000;
+
+/** @param {Date} date */
+const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
+
+/**
+ * @param {number} seconds since the epoch
+ * @param {Date} now
+ * @returns {string} "Today", "Yesterday", "Previous 7 days", "Previous 30 days", or month and year
+ */
+export function groupOf(seconds, now) {
+  const day = midnight(new Date(seconds * 1000));
+  // Rounded, because a day with a change of the clock isn't 24 hours long.
+  const ago = Math.round((midnight(now).getTime() - day.getTime()) / DAY);
+  if (ago <= 0) return "Today";
+  if (ago === 1) return "Yesterday";
+  if (ago < 7) return "Previous 7 days";
+  if (ago < 30) return "Previous 30 days";
+  return day.toLocaleDateString("en", { month: "long", year: "numeric" });
+}
+
+/**
+ * @template {{updated_at: number}} T
+ * @param {T[]} rows newest first
+ * @param {Date} now
+ * @returns {{name: string, rows: T[]}[]}
+ */
+export function grouped(rows, now) {
+  /** @type {{name: string, rows: T[]}[]} */
+  const groups = [];
+  for (const row of rows) {
+    const name = groupOf(row.updated_at, now);
+    if (groups.at(-1)?.name !== name) groups.push({ name, rows: [] });
+    groups.at(-1)?.rows.push(row);
+  }
+  return groups;
+}
+
+/** Until the headings have to be made again. @param {Date} now @returns {number} milliseconds */
+export const untilMidnight = (now) =>
+  new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1).getTime() - now.getTime();

@@ -1,0 +1,152 @@
+/**
+ * The page's own voice: the one line of state above the composer, the sentence for each failure, the
+ * numbers under an answer. Pure: state in, words out.
+ */
+
+/** @typedef {import("../types").AppState} AppState */
+/** @typedef {import("../types").Turn} Turn */
+/** @typedef {import("../types").Model} Model */
+/** @typedef {import("../types").ModelInfo} ModelInfo */
+/** @typedef {{ text: string, tone: "calm" | "wait" | "wrong", progress?: number | null, action?: "reload" | "reconnect" }} Line */
+
+/**
+ * The most urgent thing that is true now, or null.
+ * @param {AppState} state
+ * @param {Turn | undefined} live
+ * @param {{model: Model | null, missing: string | null}} choice
+ * @returns {Line | null}
+ */
+export function stateLine(state, live, choice) {
+  return linkLine(state, live) ?? (live ? turnLine(live, choice.model) : null) ?? modelLine(choice, Boolean(live)) ?? pageLine(state);
+}
+
+/** @param {AppState} state @param {Turn | undefined} live @returns {Line | null} */
+function linkLine(state, live) {
+  const { status, code } = state.link;
+  if (status === "refused") {
+    const why = code === 4401 ? "You have been signed out." : "The server refused the connection.";
+    return { text: `${why} Reload the page to try again.`, tone: "wrong", action: "reload" };
+  }
+  if (state.draining && status !== "open") return { text: "The server is restarting. This page comes back by itself.", tone: "wait" };
+  if (state.draining) return { text: "The server is about to restart. It finishes what it can first.", tone: "wait" };
+  if (!state.away) return null;
+  if (!live) return { text: "No connection to the server. Trying again.", tone: "wrong", action: "reconnect" };
+  return live.id
+    ? { text: "Connection lost. Your answer goes on; catching up when it is back.", tone: "wrong", action: "reconnect" }
+    : { text: "No connection. Your message is sent when it is back.", tone: "wrong", action: "reconnect" };
+}
+
+/** @param {Turn} turn @param {Model | null} model @returns {Line | null} */
+function turnLine(turn, model) {
+  if (turn.stopping) return { text: "Stopping.", tone: "calm" };
+  const loading = turn.loading ?? (model?.id === turn.model ? model.tokenwire : null);
+  if (turn.text === "" && loading && isLoading(loading)) return loadingLine(turn.model, loading);
+  if (turn.phase !== "queued" || !turn.queue) return null;
+  return { text: `${ordinal(turn.queue.position)} in line.`, tone: "wait" };
+}
+
+/** @param {Partial<ModelInfo>} info */
+const isLoading = (info) => info.state === "loading" || info.state === "downloading";
+
+/** @param {string} id @param {Partial<ModelInfo>} info @returns {Line} */
+function loadingLine(id, info) {
+  return { text: `${name(id)}: ${stageOf(info)}`, tone: "wait", progress: info.progress ?? null };
+}
+
+/** One sentence on what is happening to a model. @param {Partial<ModelInfo>} info */
+export function stageOf(info) {
+  if (info.detail) return ended(info.detail);
+  const share = typeof info.progress === "number" ? `, ${Math.round(info.progress * 100)} %` : "";
+  return `${info.stage ? sentence(info.stage) : "Loading"}${share}.`;
+}
+
+/** @param {{model: Model | null, missing: string | null}} choice @param {boolean} busy @returns {Line | null} */
+function modelLine({ model, missing }, busy) {
+  if (!model) return null;
+  const info = model.tokenwire;
+  if (missing && !busy) return { text: `${name(missing)} isn't here any more; ${name(model.id)} answers instead.`, tone: "wait" };
+  if (info.state === "failed") {
+    return { text: `${name(model.id)} could not be loaded${info.detail ? `: ${ended(info.detail)}` : "."} Pick another model, or this one to try again.`, tone: "wrong" };
+  }
+  if (isLoading(info) && !busy) return loadingLine(model.id, info);
+  if (info.state === "draining" && !busy) return { text: `${name(model.id)} is being unloaded.`, tone: "wait" };
+  return null;
+}
+
+/** @param {AppState} state @returns {Line | null} */
+function pageLine(state) {
+  return state.outdated ? { text: "This page has a newer version.", tone: "calm", action: "reload" } : null;
+}
+
+/** @param {string} id */
+const name = (id) => id.slice(id.lastIndexOf("/") + 1);
+/** @param {string} words */
+const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1).replaceAll("_", " ");
+
+/** @param {number} place 1 for the next one */
+export function ordinal(place) {
+  if (place <= 1) return "Next";
+  const words = ["Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth"];
+  return words[place - 2] ?? `Number ${place}`;
+}
+
+/** What went wrong, by the server's code; the server's own message says the rest. @type {Record<string, string>} */
+const REASONS = {
+  rate_limit_exceeded: "The line is full right now.",
+  model_not_found: "This model isn't on this machine any more.",
+  context_length_exceeded: "This chat has grown longer than the model can read.",
+  previous_response_not_found: "The exchange before this one is no longer on the server, so it can't be continued.",
+  response_not_found: "This answer is no longer on the server.",
+  unreachable: "The server could not be reached, so your message wasn't sent.",
+  interrupted: "The server stopped before this answer was finished.",
+};
+
+/** @param {import("../types").ErrorBody | null} error @param {boolean} partial some text came before it @returns {string} */
+export function failure(error, partial) {
+  const known = error?.code ? REASONS[error.code] : undefined;
+  const said = error?.message?.trim() ?? "";
+  const why = known ?? (said ? ended(said) : "Something went wrong on the server.");
+  return partial ? `${why} What was written until then is kept above.` : why;
+}
+
+/** @param {string} text */
+const ended = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
+
+/** How an answer ended, where it isn't simply complete. @param {Turn} turn @returns {string | null} */
+export function endNote(turn) {
+  if (turn.phase === "stopped") return "Stopped";
+  if (turn.phase !== "cut") return null;
+  return turn.reason === "max_output_tokens" ? "Cut off at the length limit" : "Ended early";
+}
+
+const number = new Intl.NumberFormat("en");
+
+/** The numbers of an answer, in words. @param {Turn} turn @returns {string} empty while there are none */
+export function meta(turn) {
+  const { timing, usage } = turn;
+  const cached = usage?.input_tokens_details?.cached_tokens ?? 0;
+  return [
+    typeof timing?.ttft_ms === "number" && `${(timing.ttft_ms / 1000).toFixed(2)} s to first token`,
+    typeof timing?.tok_per_s === "number" && `${Math.round(timing.tok_per_s)} tok/s`,
+    usage && `${number.format(usage.output_tokens)} tokens`,
+    usage && `${number.format(cached)} of ${number.format(usage.input_tokens)} prompt tokens from cache`,
+    turn.phase === "completed" && "stopped at end",
+    turn.phase === "stopped" && "stopped by you",
+    turn.phase === "cut" && (turn.reason === "max_output_tokens" ? "stopped at the limit" : "ended early"),
+  ].filter(Boolean).join(" · ");
+}
+
+/** @param {number | null} bytes */
+export function sizeOf(bytes) {
+  if (!bytes) return "";
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** power;
+  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
+}
+
+/** @param {number | null} tokens */
+export function contextOf(tokens) {
+  if (!tokens) return "";
+  return tokens >= 1024 ? `${Math.round(tokens / 1024)}k context` : `${tokens} context`;
+}

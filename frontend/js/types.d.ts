@@ -1,0 +1,179 @@
+/**
+ * The shapes that cross files: what the server says (the Responses API and our `tokenwire` fields) and
+ * what the page keeps. Types only; nothing here exists when the page runs.
+ */
+
+export type ModelState = "absent" | "downloading" | "loading" | "ready" | "draining" | "unloaded" | "failed";
+
+export interface ModelInfo {
+  state: ModelState;
+  stage: string | null;
+  /** 0..1, or null where nobody knows. */
+  progress: number | null;
+  /** One sentence for a person. */
+  detail: string | null;
+  context_length: number | null;
+  size_bytes: number | null;
+  default: boolean;
+  description: string | null;
+}
+
+export interface Model {
+  id: string;
+  created: number;
+  owned_by: string;
+  tokenwire: ModelInfo;
+}
+
+export interface Conversation {
+  id: string;
+  /** Seconds. */
+  created_at: number;
+  updated_at: number;
+  title: string | null;
+  title_source: "auto" | "user";
+  model: string | null;
+  active_response_id: string | null;
+  running: boolean;
+}
+
+export interface ErrorBody {
+  code: string | null;
+  message: string;
+  type?: string;
+  param?: string | null;
+}
+
+export interface Part {
+  type: string;
+  text?: string;
+}
+
+export interface Item {
+  type: string;
+  role?: string;
+  content?: string | Part[];
+}
+
+export interface Usage {
+  input_tokens: number;
+  output_tokens: number;
+  input_tokens_details?: { cached_tokens?: number };
+}
+
+export interface Timing {
+  queue_ms?: number | null;
+  ttft_ms?: number | null;
+  decode_ms?: number | null;
+  tok_per_s?: number | null;
+}
+
+export interface Extras {
+  queue?: { position: number; length?: number } | null;
+  model?: Partial<ModelInfo> | null;
+  timing?: Timing | null;
+}
+
+export type Status = "queued" | "in_progress" | "completed" | "incomplete" | "failed" | "cancelled";
+
+export interface Response {
+  id: string;
+  created_at: number;
+  status: Status;
+  model: string;
+  previous_response_id: string | null;
+  output: Item[];
+  error: ErrorBody | null;
+  incomplete_details: { reason?: string } | null;
+  usage: Usage | null;
+  store?: boolean;
+  tokenwire?: Extras | null;
+}
+
+/** Any event; the fields that are there depend on `type`. */
+export interface Event {
+  type: string;
+  sequence_number?: number;
+  stream_id?: string;
+  response?: Response;
+  response_id?: string;
+  conversation_id?: string;
+  conversation?: Conversation | null;
+  model?: Model;
+  op?: "created" | "updated" | "deleted";
+  output_index?: number;
+  content_index?: number;
+  delta?: string;
+  text?: string;
+  error?: ErrorBody;
+  status?: number | Status;
+  build?: string;
+  server_id?: string;
+  grace_ms?: number;
+  last_sequence_number?: number;
+}
+
+/** One stored exchange, as GET /v1/conversations/{id}/responses lists it. */
+export interface Entry {
+  response: Response;
+  input: Item[];
+}
+
+export type Phase =
+  | "sending"
+  | "queued"
+  | "running"
+  | "completed"
+  | "stopped"
+  | "cut"
+  | "failed";
+
+/** What a person asked and what came of it: one exchange of a chat. */
+export interface Turn {
+  readonly key: string;
+  parent: string | null;
+  prompt: string;
+  model: string;
+  /** Null until the server has named the response. */
+  id: string | null;
+  phase: Phase;
+  text: string;
+  /** Which output part the text ends in, and where that part begins. */
+  part: { at: string; from: number };
+  error: ErrorBody | null;
+  /** Why it ended early, in the server's word. */
+  reason: string | null;
+  queue: { position: number; length?: number } | null;
+  loading: Partial<ModelInfo> | null;
+  timing: Timing | null;
+  usage: Usage | null;
+  saved: boolean;
+  stopping: boolean;
+}
+
+export type LinkStatus = "connecting" | "open" | "lost" | "refused" | "closed";
+
+export interface LinkInfo {
+  status: LinkStatus;
+  /** When the link was lost (ms), 0 while it is open. */
+  since: number;
+  /** Close code of a refusal, else 0. */
+  code: number;
+}
+
+export interface AppState {
+  link: LinkInfo;
+  /** The link has been lost for long enough to say so. */
+  away: boolean;
+  draining: boolean;
+  /** The server serves a newer page than this one. */
+  outdated: boolean;
+  models: Model[];
+  conversations: Conversation[];
+  /** Cursor of the next older page of conversations; null when there is none. */
+  older: string | null;
+  listed: boolean;
+  listError: string | null;
+  /** The chat on screen: its conversation, or null for a new one. */
+  open: string | null;
+}

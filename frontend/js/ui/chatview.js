@@ -1,0 +1,119 @@
+/**
+ * The message column: the exchanges of one chat in order, or the first-use screen. It follows a Chat and
+ * keeps one view per exchange; it knows neither the socket nor the server.
+ */
+import { failure } from "../state/sentences.js";
+import { isLive } from "../state/turn.js";
+import { announce, announceEnd } from "./announce.js";
+import { arrange, byId, h, icon, setAttribute } from "./dom.js";
+import { soon } from "./frame.js";
+import { createScroll } from "./scroll.js";
+import { TurnView } from "./turnview.js";
+
+/** @typedef {import("../state/chat.js").Chat} Chat */
+/** @typedef {import("../types").Turn} Turn */
+/** @typedef {{ onRetry: (turn: Turn) => void, onChange: () => void, onEnded: () => void, welcome: () => HTMLElement }} Hooks */
+
+/** The exchanges at the end are always laid out; those before them may rest. */
+const AWAKE = 2;
+
+/** @param {Hooks} hooks */
+export function createChatView(hooks) {
+  const column = byId("chat");
+  const jump = byId("jump");
+  const scroll = createScroll(byId("scroller"), column, showJump);
+  /** @type {Map<Turn, TurnView>} */
+  const views = new Map();
+  /** @type {Map<Turn, boolean>} */
+  const wasLive = new Map();
+  /** @type {Chat | null} */
+  let chat = null;
+  let unwatch = () => {};
+
+  jump.addEventListener("click", () => scroll.jump());
+
+  /** @param {boolean} following */
+  function showJump(following) {
+    jump.hidden = following;
+    if (following) jump.removeAttribute("data-unread");
+  }
+
+  function drawn() {
+    if (scroll.following) scroll.wrote();
+    else if (chat?.live) jump.setAttribute("data-unread", "");
+  }
+
+  /** @param {Turn | null} turn @param {import("../state/turn.js").Change} change */
+  function changed(turn, change) {
+    if (turn) views.get(turn)?.update(change);
+    else draw();
+    if (turn) tellEnd(turn);
+    if (change !== "grew") hooks.onChange();
+  }
+
+  /** @param {Turn} turn */
+  function tellEnd(turn) {
+    const live = isLive(turn);
+    if (wasLive.get(turn) && !live) {
+      announceEnd(turn);
+      hooks.onEnded();
+    }
+    wasLive.set(turn, live);
+  }
+
+  function draw() {
+    if (!chat) return;
+    const { turns, status } = chat;
+    for (const turn of views.keys()) if (!turns.includes(turn)) views.delete(turn);
+    for (const turn of turns) {
+      if (!views.has(turn)) views.set(turn, new TurnView(turn, { onRetry: hooks.onRetry, onDrawn: drawn }));
+      wasLive.set(turn, isLive(turn));
+    }
+    const nodes = turns.map((turn) => /** @type {TurnView} */ (views.get(turn)).node);
+    nodes.forEach((node, i) => setAttribute(node, "data-rest", i < nodes.length - AWAKE));
+    if (nodes.length) arrange(column, nodes);
+    else if (status === "ready") column.replaceChildren(hooks.welcome());
+    else column.replaceChildren(status === "loading" ? waiting() : lost());
+    soon(drawn);
+  }
+
+  function waiting() {
+    return h("p", { class: "waiting" }, "Opening this chat.");
+  }
+
+  function lost() {
+    const error = chat?.error;
+    const gone = error && "status" in error && error.status === 404;
+    const why = failure({ code: null, message: error?.message ?? "" }, false);
+    const words = gone ? "This chat isn't on the server. It may have been deleted." : `${why} Your chats are safe on the server.`;
+    const again = h("button", { type: "button", class: "text-button", onclick: () => chat?.load() }, icon("rotate-ccw"), "Try again");
+    return h("div", { class: "trouble", role: "alert" }, h("p", {}, words), gone ? null : again);
+  }
+
+  return {
+    /** @param {Chat} next */
+    show(next) {
+      unwatch();
+      chat = next;
+      views.clear();
+      wasLive.clear();
+      column.replaceChildren();
+      unwatch = next.watch(changed);
+      draw();
+      scroll.jump();
+    },
+    /** What the first-use screen says has changed. */
+    refreshWelcome() {
+      if (chat && !chat.turns.length && chat.status === "ready") draw();
+    },
+    /** A message was sent from here: its answer is to be seen. */
+    sent() {
+      announce("Answering");
+      scroll.jump();
+    },
+    focusNewest() {
+      const last = chat?.turns.at(-1);
+      if (last) views.get(last)?.focus();
+    },
+  };
+}

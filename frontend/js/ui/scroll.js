@@ -1,0 +1,65 @@
+/**
+ * Following the text: the view stays at the end until the person scrolls away, and only a person's act
+ * changes that. Our own scrolling is never taken for theirs.
+ */
+import { soon } from "./frame.js";
+
+/** So near the end counts as at the end. */
+const END_PX = 2;
+const AWAY_KEYS = new Set(["PageUp", "Home", "ArrowUp"]);
+
+/**
+ * @param {HTMLElement} scroller
+ * @param {HTMLElement} content
+ * @param {(following: boolean) => void} onChange
+ */
+export function createScroll(scroller, content, onChange) {
+  let following = true;
+  let ours = 0;
+  let touchY = 0;
+
+  /** @param {boolean} value */
+  function follow(value) {
+    if (following === value) return;
+    following = value;
+    onChange(value);
+  }
+
+  const left = () => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+
+  function toEnd() {
+    if (!following || !(getSelection()?.isCollapsed ?? true)) return;
+    scroller.scrollTop = scroller.scrollHeight;
+    ours = scroller.scrollTop;
+  }
+
+  const letGo = () => scroller.scrollHeight > scroller.clientHeight && follow(false);
+
+  scroller.addEventListener("wheel", (event) => event.deltaY < 0 && letGo(), { passive: true });
+  scroller.addEventListener("touchstart", (event) => { touchY = event.touches[0].clientY; }, { passive: true });
+  scroller.addEventListener("touchmove", (event) => event.touches[0].clientY > touchY && letGo(), { passive: true });
+  scroller.addEventListener("keydown", (event) => AWAY_KEYS.has(event.key) && letGo());
+  scroller.addEventListener("scroll", () => {
+    if (left() <= END_PX) follow(true);
+    // The bar was dragged up: scrollTop fell below where we had put it, and the text didn't shrink.
+    else if (scroller.scrollTop < ours - END_PX && left() > END_PX + 1) follow(false);
+    ours = Math.min(ours, scroller.scrollTop);
+  }, { passive: true });
+  new ResizeObserver(() => soon(toEnd)).observe(content);
+  new ResizeObserver(() => soon(toEnd)).observe(scroller);
+
+  return {
+    /** After something was written: called in the frame of the writing. */
+    wrote: toEnd,
+    /** The person asked for the end. */
+    jump() {
+      follow(true);
+      getSelection()?.removeAllRanges();
+      scroller.scrollTop = scroller.scrollHeight;
+      ours = scroller.scrollTop;
+    },
+    get following() {
+      return following;
+    },
+  };
+}

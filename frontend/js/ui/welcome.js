@@ -1,0 +1,35 @@
+/**
+ * The first thing a person sees: which model this is, what it does, that nothing leaves the machine, and
+ * four things to try that work with it.
+ */
+import { shortName } from "../state/models.js";
+import { h } from "./dom.js";
+
+const DEMO = "tokenwire-demo";
+const PRIVACY = "Everything stays on this machine: the model, your chats, this page.";
+const DEMO_PROMPTS = ["What can you do?", "Count from 1 to 200", "Tell me a story about Ada and a dragon", "How do I add a model?"];
+const PROMPTS = [
+  "Explain how a hash table works, with a small example",
+  "Write a Python function that finds duplicate files",
+  "Plan a three-day walk for two people who like quiet places",
+  "Which questions should I ask before I sign a lease?",
+];
+
+/** @param {import("../types").Model | null} model */
+function about(model) {
+  if (!model) return "The server is getting ready.";
+  if (model.tokenwire.description) return model.tokenwire.description;
+  if (model.id === DEMO) return "A very small model that comes with Tokenwire. It shows how everything works; a larger one can be picked above.";
+  return "It answers questions, writes, explains and codes.";
+}
+
+/** @param {import("../types").Model | null} model @param {(prompt: string) => void} onPrompt */
+export function welcome(model, onPrompt) {
+  const prompts = model?.id === DEMO ? DEMO_PROMPTS : PROMPTS;
+  return h("div", { class: "welcome" },
+    h("h2", {}, model ? shortName(model.id) : "Tokenwire"),
+    h("p", {}, about(model)),
+    h("p", { class: "privacy" }, PRIVACY),
+    h("div", { class: "starters" }, ...(model ? prompts : []).map((prompt) =>
+      h("button", { type: "button", class: "starter", onclick: () => onPrompt(prompt) }, prompt))));
+}

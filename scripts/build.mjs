@@ -1,0 +1,167 @@
+/**
+ * Builds the page: bundles frontend/ with esbuild into backend/tokenwire/web/page/ under content-hashed
+ * names, writes index.html from its template, compresses every file beside itself and holds the size
+ * budget. It knows nothing of the server beyond the folder that the server reads.
+ *
+ *   node scripts/build.mjs [--watch] [--out DIR]
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { watch } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const SOURCE = join(ROOT, "frontend");
+const OUT = argument("--out") ?? join(ROOT, "backend", "tokenwire", "web", "page");
+const PACKAGES = ["marked", "highlight.js"];
+/** Gzipped bytes: what a first visit loads, and what the first code block adds. */
+const BUDGET = { "first load, JS": 40_000, "first load, CSS": 8_000, "highlighter, lazy": 32_000 };
+
+/** @param {string} name */
+function argument(name) {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+/** @param {string | Uint8Array} data */
+const hash = (data) => createHash("sha256").update(data).digest("hex").slice(0, 10);
+/** @param {Uint8Array} data */
+const gzip = (data) => gzipSync(data, { level: 9 });
+
+/** Bundles scripts and styles; returns esbuild's outputs with their paths relative to the page folder. */
+async function bundle() {
+  const common = { absWorkingDir: ROOT, bundle: true, minify: true, write: false, metafile: true };
+  const shape = { target: "es2022", entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]" };
+  const page = await build({
+    ...common, ...shape, outdir: join(OUT, "assets"), format: "esm", splitting: true, legalComments: "none",
+    entryPoints: [join(SOURCE, "js/app.js"), join(SOURCE, "css/app.css")],
+  });
+  const theme = await build({
+    ...common, ...shape, outdir: join(OUT, "assets"), format: "iife",
+    entryPoints: [join(SOURCE, "js/theme.js")],
+  });
+  const outputs = { ...page.metafile.outputs, ...theme.metafile.outputs };
+  const files = new Map();
+  for (const file of [...page.outputFiles, ...theme.outputFiles]) {
+    files.set(relative(OUT, file.path), file.contents);
+  }
+  return { outputs, files };
+}
+
+/** @param {Record<string, any>} outputs @param {string} entry */
+function outputOf(outputs, entry) {
+  const found = Object.entries(outputs).find(([, o]) => o.entryPoint && basename(o.entryPoint) === entry);
+  if (!found) throw new Error(`esbuild made no output for ${entry}`);
+  return found[0];
+}
+
+/** Everything that a script pulls in before its first line runs. @param {Record<string, any>} outputs @param {string} start */
+function closure(outputs, start) {
+  const seen = new Set([start]);
+  for (const name of seen) {
+    for (const i of outputs[name].imports) if (i.kind === "import-statement") seen.add(i.path);
+  }
+  return seen;
+}
+
+/** One SVG holding every icon as a symbol, inlined in index.html so that no icon appears late. */
+async function sprite() {
+  const names = (await readdir(join(SOURCE, "icons"))).filter((n) => n.endsWith(".svg")).sort();
+  const symbols = await Promise.all(names.map(async (name) => {
+    const svg = await readFile(join(SOURCE, "icons", name), "utf8");
+    const inner = svg.replace(/<!--.*?-->/gs, "").replace(/^\s*<svg[^>]*>|<\/svg>\s*$/g, "").replace(/\s*\n\s*/g, "");
+    return `<symbol id="i-${name.slice(0, -4)}" viewBox="0 0 24 24">${inner}</symbol>`;
+  }));
+  return `<svg class="sprite" aria-hidden="true">${symbols.join("")}</svg>`;
+}
+
+async function licenses() {
+  const parts = await Promise.all(PACKAGES.map(async (name) => {
+    const folder = join(ROOT, "node_modules", name);
+    const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    const file = (await readdir(folder)).find((f) => /^licen[cs]e/i.test(f));
+    if (!file) throw new Error(`${name} has no licence file`);
+    return `${name} ${version} (${license})\n\n${await readFile(join(folder, file), "utf8")}`;
+  }));
+  parts.push(`Lucide icons (ISC)\n\n${await readFile(join(SOURCE, "icons", "LICENSE"), "utf8")}`);
+  return parts.map((p) => p.trim()).join(`\n\n${"-".repeat(78)}\n\n`) + "\n";
+}
+
+/** @param {Record<string, any>} outputs @param {Map<string, Uint8Array>} files */
+function checkBudget(outputs, files) {
+  const key = (/** @type {string} */ path) => relative(OUT, join(ROOT, path));
+  const size = (/** @type {Iterable<string>} */ paths) =>
+    [...paths].reduce((sum, p) => sum + gzip(/** @type {Uint8Array} */ (files.get(key(p)))).length, 0);
+  const first = closure(outputs, outputOf(outputs, "app.js"));
+  first.add(outputOf(outputs, "theme.js"));
+  const lazy = [...closure(outputs, outputOf(outputs, "grammars.js"))].filter((p) => !first.has(p));
+  const sizes = {
+    "first load, JS": size(first),
+    "first load, CSS": size([outputOf(outputs, "app.css")]),
+    "highlighter, lazy": size(lazy),
+  };
+  let fits = true;
+  for (const [name, bytes] of Object.entries(sizes)) {
+    const limit = BUDGET[/** @type {keyof typeof BUDGET} */ (name)];
+    if (bytes > limit) fits = false;
+    console.log(`  ${name}: ${bytes} of ${limit} bytes gzipped${bytes > limit ? "  TOO LARGE" : ""}`);
+  }
+  return fits;
+}
+
+/** Writes the files with their compressed twins beside the old folder, then swaps: a running server never sees half a page. */
+async function write(/** @type {Map<string, Uint8Array>} */ files) {
+  const fresh = `${OUT}.new`;
+  await rm(fresh, { recursive: true, force: true });
+  for (const [name, data] of files) {
+    const path = join(fresh, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, data);
+    await writeFile(`${path}.gz`, gzip(data));
+    await writeFile(`${path}.br`, brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
+  }
+  await rm(OUT, { recursive: true, force: true });
+  await rename(fresh, OUT);
+}
+
+async function run() {
+  const started = Date.now();
+  const { outputs, files } = await bundle();
+  const favicon = await readFile(join(SOURCE, "favicon.svg"));
+  const icon = `assets/favicon-${hash(favicon)}.svg`;
+  files.set(icon, favicon);
+  const template = await readFile(join(SOURCE, "index.html"), "utf8");
+  const symbols = await sprite();
+  const id = hash([...files.keys()].sort().join("\n") + template + symbols);
+  const url = (/** @type {string} */ entry) => "/" + relative(OUT, join(ROOT, outputOf(outputs, entry)));
+  const values = {
+    build: id, icon: `/${icon}`, css: url("app.css"), theme: url("theme.js"), app: url("app.js"), sprite: symbols,
+  };
+  const html = template.replace(/\{\{(\w+)\}\}/g, (_, name) => {
+    if (!(name in values)) throw new Error(`index.html names an unknown value: ${name}`);
+    return values[/** @type {keyof typeof values} */ (name)];
+  });
+  files.set("index.html", Buffer.from(html));
+  files.set("favicon.svg", favicon);
+  files.set("THIRD_PARTY_LICENSES.txt", Buffer.from(await licenses()));
+  files.set("manifest.json", Buffer.from(JSON.stringify({ build: id, files: [...files.keys()].sort() }, null, 1) + "\n"));
+  const fits = checkBudget(outputs, files);
+  await write(files);
+  console.log(`  page ${id}: ${files.size} files in ${Date.now() - started} ms -> ${relative(process.cwd(), OUT)}`);
+  return fits;
+}
+
+if (process.argv.includes("--watch")) {
+  let timer = setTimeout(() => {}, 0);
+  const again = () => run().catch((error) => console.error(error.message));
+  await again();
+  watch(SOURCE, { recursive: true }, () => {
+    clearTimeout(timer);
+    timer = setTimeout(again, 80);
+  });
+} else if (!(await run())) {
+  process.exit(1);
+}

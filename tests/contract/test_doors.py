@@ -1,0 +1,226 @@
+"""One suite over both doors: whatever a log holds, the socket and SSE say it with the same numbers.
+
+A door is a small client that knows only how its transport carries events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from support.house import House, Json, open_house, parse_sse, receive_until, text_of
+from support.scripted import ScriptedEngine, say
+from tokenwire.engine.base import Delta
+from tokenwire.errors import EngineDead
+
+
+TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
+ORDER = [
+    "response.created",
+    "response.in_progress",
+    "response.output_item.added",
+    "response.content_part.added",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "response.content_part.done",
+    "response.output_item.done",
+    "response.completed",
+]
+
+
+class Door(Protocol):
+    async def create(self, **body: object) -> list[Json]: ...
+
+    async def attach(self, response_id: str, after: int) -> list[Json]: ...
+
+
+class SseDoor:
+    """Speaks SSE. A refusal is returned as one `error` event, as the socket has it."""
+
+    def __init__(self, house: House) -> None:
+        self._http = house.http
+
+    async def create(self, **body: object) -> list[Json]:
+        answer = await self._http.post("/v1/responses", json={**body, "stream": True})
+        return self._events(answer.status_code, answer.text)
+
+    async def attach(self, response_id: str, after: int) -> list[Json]:
+        answer = await self._http.get(
+            f"/v1/responses/{response_id}", params={"stream": "true", "starting_after": str(after)}
+        )
+        return self._events(answer.status_code, answer.text)
+
+    @staticmethod
+    def _events(status: int, text: str) -> list[Json]:
+        if status == 200:
+            assert text.endswith("data: [DONE]\n\n")
+            return parse_sse(text)
+        return [{"type": "error", "status": status, **json.loads(text)}]
+
+
+class SocketDoor:
+    """Speaks WebSocket, as the page does or as an SDK does."""
+
+    def __init__(self, house: House, *, page: bool) -> None:
+        self._house = house
+        self._page = page
+
+    async def create(self, **body: object) -> list[Json]:
+        return await self._exchange({"type": "response.create", **body})
+
+    async def attach(self, response_id: str, after: int) -> list[Json]:
+        if not self._page:
+            return await SseDoor(self._house).attach(response_id, after)
+        message = {"type": "tokenwire:response.attach", "response_id": response_id}
+        return await self._exchange({**message, "starting_after": after})
+
+    async def _exchange(self, message: Json) -> list[Json]:
+        async with self._house.connect(page=self._page) as socket:
+            await socket.send(json.dumps(message))
+            events = await receive_until(socket, *TERMINAL)
+        return [event for event in events if not str(event["type"]).startswith("tokenwire:")]
+
+
+@asynccontextmanager
+async def _house_and_door(
+    folder: Path, kind: str, engine: ScriptedEngine | None = None
+) -> AsyncGenerator[tuple[House, Door], None]:
+    async with open_house(folder, engine) as house:
+        doors: dict[str, Callable[[], Door]] = {
+            "sse": lambda: SseDoor(house),
+            "socket": lambda: SocketDoor(house, page=False),
+            "page socket": lambda: SocketDoor(house, page=True),
+        }
+        yield house, doors[kind]()
+
+
+@pytest.fixture(params=["sse", "socket", "page socket"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def numbers(events: list[Json]) -> list[object]:
+    return [event["sequence_number"] for event in events]
+
+
+async def test_an_answer_is_told_in_the_order_of_the_protocol(tmp_path: Path, kind: str) -> None:
+    async with _house_and_door(tmp_path, kind) as (_, door):
+        events = await door.create(input="Hi")
+    kinds = [event["type"] for event in events]
+    assert [k for i, k in enumerate(kinds) if k not in kinds[:i]] == ORDER
+    assert numbers(events) == list(range(len(events)))
+    assert text_of(events) == "Hello, world."
+
+
+async def test_the_final_resource_says_what_was_generated(tmp_path: Path, kind: str) -> None:
+    async with _house_and_door(tmp_path, kind) as (house, door):
+        events = await door.create(input="Hi", metadata={"k": "v"}, temperature=0.5)
+        final = events[-1]["response"]
+        stored = (await house.http.get(f"/v1/responses/{final['id']}")).json()
+    assert final == stored
+    assert (final["status"], final["temperature"], final["metadata"]) == (
+        "completed",
+        0.5,
+        {"k": "v"},
+    )
+    assert final["usage"]["output_tokens"] == 5
+    assert final["output"][0]["content"][0]["text"] == "Hello, world."
+
+
+async def test_every_tail_of_an_ended_answer_is_replayed_exactly(tmp_path: Path, kind: str) -> None:
+    async with _house_and_door(tmp_path, kind) as (_, door):
+        events = await door.create(input="Hi")
+        final = events[-1]["response"]
+        for after in range(-1, len(events) - 1):
+            assert await door.attach(str(final["id"]), after) == events[after + 1 :]
+
+
+async def test_an_answer_reads_the_same_after_a_restart(tmp_path: Path, kind: str) -> None:
+    engine = ScriptedEngine(lambda _text, _sampling: say("Grüße ", "aus ", "🏔️", ' "Zürich"\n'))
+    async with _house_and_door(tmp_path, kind, engine) as (_, door):
+        events = await door.create(input="Hi")
+    final = events[-1]["response"]
+    async with _house_and_door(tmp_path, kind) as (_, door):
+        assert await door.attach(str(final["id"]), -1) == events
+        assert await door.attach(str(final["id"]), 3) == events[4:]
+
+
+async def test_a_turn_continues_the_one_before(tmp_path: Path, kind: str) -> None:
+    async with _house_and_door(tmp_path, kind) as (house, door):
+        first = (await door.create(input="My name is Ada."))[-1]["response"]
+        await door.create(input="Who am I?", previous_response_id=first["id"])
+    assert [(m["role"], m["content"]) for m in house.engine.prompts[-1]] == [
+        ("user", "My name is Ada."),
+        ("assistant", "Hello, world."),
+        ("user", "Who am I?"),
+    ]
+
+
+async def test_an_answer_cut_at_its_length_says_so(tmp_path: Path, kind: str) -> None:
+    engine = ScriptedEngine(
+        lambda _text, _sampling: [
+            *say("One ", "two", finish=False),
+            Delta(" three", (3,), "length"),
+        ]
+    )
+    async with _house_and_door(tmp_path, kind, engine) as (_, door):
+        last = (await door.create(input="Count", max_output_tokens=3))[-1]
+    assert last["type"] == "response.incomplete"
+    response = last["response"]
+    assert response["incomplete_details"] == {"reason": "max_output_tokens"}
+    assert response["output"][0]["content"][0]["text"] == "One two three"
+
+
+async def test_a_failure_in_the_middle_keeps_the_text(tmp_path: Path, kind: str) -> None:
+    engine = ScriptedEngine(
+        lambda _text, _sampling: [*say("Half ", finish=False), EngineDead("It died.")]
+    )
+    async with _house_and_door(tmp_path, kind, engine) as (_, door):
+        last = (await door.create(input="Hi"))[-1]
+    assert last["type"] == "response.failed"
+    response = last["response"]
+    assert response["error"] == {"code": "server_error", "message": "It died."}
+    assert response["output"][0]["content"][0]["text"] == "Half "
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "param"),
+    [
+        ({"input": "x", "model": "no-such"}, 404, "model_not_found", "model"),
+        ({"input": 5}, 400, "invalid_request", "input"),
+        ({}, 400, "invalid_request", "input"),
+        ({"input": []}, 400, "invalid_request", "input"),
+        ({"input": [{"role": "wizard", "content": "x"}]}, 400, "invalid_request", "input[0].role"),
+        ({"input": "x", "temperature": "hot"}, 400, "invalid_request", "temperature"),
+        ({"input": "x", "temperature": 9}, 400, "invalid_request", "temperature"),
+        ({"input": "x", "max_output_tokens": 0}, 400, "invalid_request", "max_output_tokens"),
+        ({"input": "x", "metadata": {"a": 1}}, 400, "invalid_request", "metadata[...]"),
+        ({"input": "x", "tools": [{"type": "function"}]}, 400, "unsupported_parameter", "tools"),
+        (
+            {"input": "x", "previous_response_id": "resp_none"},
+            400,
+            "previous_response_not_found",
+            "previous_response_id",
+        ),
+        ({"input": "x", "conversation": "conv_no"}, 404, "conversation_not_found", "conversation"),
+        ({"input": "word " * 2000}, 400, "context_length_exceeded", "input"),
+        ({"input": "w" * (2 << 20)}, 400, "context_length_exceeded", "input"),
+    ],
+)
+async def test_a_bad_create_is_refused_and_nothing_is_written(
+    tmp_path: Path, kind: str, body: Json, status: int, code: str, param: str
+) -> None:
+    async with _house_and_door(tmp_path, kind) as (house, door):
+        (refusal,) = await door.create(**body)
+        error = refusal["error"]
+        assert (refusal["status"], error["code"], error["param"]) == (status, code, param)
+        assert error["message"]
+        assert not house.engine.started
+        assert house.generations.running == 0
+        assert await house.store.interrupt_running(0) == 0
+        assert text_of(await door.create(input="And now?")) == "Hello, world."

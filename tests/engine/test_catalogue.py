@@ -1,0 +1,167 @@
+"""The catalogue: what is found where, and the sentence for what can't be served."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tokenwire.engine.base import ModelInfo
+from tokenwire.engine.catalogue import DEMO_ID, DEMO_PATH, describe, find_models
+
+
+CONFIG: dict[str, object] = {"model_type": "llama", "max_position_embeddings": 2048}
+
+
+@pytest.fixture(autouse=True)
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache."""
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    return tmp_path / "hf" / "hub"
+
+
+def make_model(
+    folder: Path, config: object = CONFIG, *, weights: int = 100, tokenizer: str = "tokenizer.json"
+) -> Path:
+    """A folder in the Hugging Face format."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").write_bytes(b"x" * weights)
+    (folder / tokenizer).write_text("{}")
+    return folder
+
+
+def cached(hub: Path, name: str) -> Path:
+    """A model in the Hugging Face cache, at its main revision."""
+    repo = hub / f"models--{name.replace('/', '--')}"
+    folder = make_model(repo / "snapshots" / "abc123")
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("abc123\n")
+    return folder
+
+
+def found(data_dir: Path, named: str | None = None) -> tuple[dict[str, ModelInfo], str]:
+    models, default = find_models(data_dir, named)
+    return {info.id: info for info in models}, default
+
+
+def test_the_demo_model_is_always_there_and_the_default(tmp_path: Path) -> None:
+    models, default = found(tmp_path)
+
+    assert list(models) == [DEMO_ID] == [default]
+    assert models[DEMO_ID].owned_by == "tokenwire"
+    assert models[DEMO_ID].path == str(DEMO_PATH)
+    assert models[DEMO_ID].description
+
+
+def test_folders_among_the_models_are_listed_by_their_name(tmp_path: Path) -> None:
+    make_model(tmp_path / "models" / "small")
+    (tmp_path / "models" / "notes.txt").write_text("not a model")
+
+    models, default = found(tmp_path)
+    assert set(models) == {DEMO_ID, "small"}
+    assert default == DEMO_ID
+    small = models["small"]
+    assert (small.owned_by, small.context_length, small.size_bytes) == ("local", 2048, 100)
+    assert small.created > 0
+    assert small.problem is None
+
+
+def test_a_folder_may_not_take_the_name_of_the_demo_model(tmp_path: Path) -> None:
+    make_model(tmp_path / "models" / DEMO_ID)
+
+    assert found(tmp_path)[0][DEMO_ID].path == str(DEMO_PATH)
+
+
+def test_the_hugging_face_cache_is_read_by_repository(tmp_path: Path, hub: Path) -> None:
+    folder = cached(hub, "Qwen/Qwen3-0.6B")
+    (hub / "datasets--x--y").mkdir()
+    (hub / "models--half--fetched" / "refs").mkdir(parents=True)
+    (hub / "models--half--fetched" / "refs" / "main").write_text("gone")
+
+    models, _ = found(tmp_path)
+    assert set(models) == {DEMO_ID, "Qwen/Qwen3-0.6B"}
+    assert models["Qwen/Qwen3-0.6B"].path == str(folder)
+
+
+def test_the_cache_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
+    cached(tmp_path / "elsewhere", "a/b")
+
+    assert "a/b" in found(tmp_path)[0]
+
+
+def test_a_model_can_be_named_by_its_id(tmp_path: Path, hub: Path) -> None:
+    cached(hub, "a/b")
+    make_model(tmp_path / "models" / "small")
+
+    assert [found(tmp_path, name)[1] for name in ("a/b", "small", DEMO_ID)] == [
+        "a/b",
+        "small",
+        DEMO_ID,
+    ]
+
+
+def test_a_model_can_be_named_by_its_folder(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "somewhere" / "mine")
+
+    models, default = found(tmp_path, str(folder))
+    assert default == "mine"
+    assert models["mine"].path == str(folder)
+    assert DEMO_ID in models
+
+
+def test_a_name_that_is_nothing_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="There is no model 'nonsense'"):
+        find_models(tmp_path, "nonsense")
+
+
+def test_the_context_of_a_model_of_several_parts_is_that_of_its_text(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m", {"text_config": {"max_position_embeddings": 512}})
+
+    assert describe(folder, "m").context_length == 512
+
+
+def test_a_context_that_is_not_told_is_not_known(tmp_path: Path) -> None:
+    assert describe(make_model(tmp_path / "m", {}), "m").context_length is None
+
+
+def test_a_sentencepiece_tokenizer_is_a_tokenizer(tmp_path: Path) -> None:
+    assert describe(make_model(tmp_path / "m", tokenizer="tokenizer.model"), "m").problem is None
+
+
+PROBLEMS = [
+    ("config.json", None, "There is no config.json in the folder."),
+    ("config.json", "{", "config.json can't be read: "),
+    ("config.json", "[]", "config.json can't be read: it is not a JSON object"),
+    ("config.json", "\xff", "config.json can't be read: "),
+    ("model.safetensors", None, "There are no .safetensors weights in the folder."),
+    ("tokenizer.json", None, "There is no tokenizer in the folder."),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "problem"), PROBLEMS)
+def test_a_folder_that_cannot_be_served_is_listed_with_the_reason(
+    tmp_path: Path, name: str, content: str | None, problem: str
+) -> None:
+    folder = make_model(tmp_path / "models" / "m")
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content.encode("latin-1"))
+
+    said = found(tmp_path)[0]["m"].problem
+    assert said is not None
+    assert said.startswith(problem)
+
+
+def test_weights_whose_file_is_gone_from_the_cache_are_no_weights(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "models" / "m")
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(tmp_path / "gone")
+
+    info = found(tmp_path)[0]["m"]
+    assert info.problem == "There are no .safetensors weights in the folder."
+    assert info.size_bytes is None

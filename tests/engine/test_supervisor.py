@@ -1,0 +1,410 @@
+"""The supervisor: loading on demand, leases, deaths, and who has to go when there is no room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from support.scripted import ScriptedEngine
+from support.waiting import until
+from tokenwire.engine import supervisor as room
+from tokenwire.engine.base import ModelInfo, ModelState, RunningEngine, Stage
+from tokenwire.engine.supervisor import Supervisor
+from tokenwire.errors import EngineDead, ModelNotFound, ModelUnavailable
+
+
+class Factory:
+    """Starts scripted engines; clear `go` to hold a load, set `fail` to fail it."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.engines: dict[str, list[ScriptedEngine]] = {}
+        self.cancelled: list[str] = []
+        self.starting = asyncio.Event()
+        self.go = asyncio.Event()
+        self.go.set()
+        self.fail: Exception | None = None
+
+    async def __call__(self, info: ModelInfo, told: Callable[[Stage], None]) -> RunningEngine:
+        self.started.append(info.id)
+        told(Stage("weights", 0.5, "Reading the weights"))
+        self.starting.set()
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(info.id)
+            raise
+        if self.fail is not None:
+            raise self.fail
+        engine = ScriptedEngine(context=777)
+        self.engines.setdefault(info.id, []).append(engine)
+        return engine
+
+
+class Slow(ScriptedEngine):
+    """An engine that takes its time to end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closing = asyncio.Event()
+
+    async def close(self) -> None:
+        self.closing.set()
+        await self.go.wait()
+        await super().close()
+
+
+@asynccontextmanager
+async def open_supervisor(
+    factory: Factory, *, max_loaded: int = 2
+) -> AsyncGenerator[Supervisor, None]:
+    models = [ModelInfo(id=name, path=name) for name in ("a", "b", "c")]
+    models.append(ModelInfo(id="broken", path="x", problem="There is no tokenizer in the folder."))
+    async with asyncio.TaskGroup() as tasks:
+        supervisor = Supervisor(models, "a", factory, tasks=tasks, max_loaded=max_loaded)
+        try:
+            yield supervisor
+        finally:
+            factory.go.set()
+            await supervisor.close()
+
+
+async def use(supervisor: Supervisor, model: str) -> None:
+    async with supervisor.lease(model):
+        pass
+
+
+def phases(supervisor: Supervisor) -> dict[str, str]:
+    return {state.info.id: state.phase for state in supervisor.states()}
+
+
+async def test_nothing_is_loaded_until_it_is_asked_for() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+        assert phases(supervisor) == {
+            "a": "absent",
+            "b": "absent",
+            "c": "absent",
+            "broken": "failed",
+        }
+        assert supervisor.ready("a") is None
+        assert factory.started == []
+
+
+async def test_a_lease_loads_the_model_and_tells_each_stage() -> None:
+    factory, stages = Factory(), list[tuple[str, str | None, float | None]]()
+
+    def heard(state: ModelState) -> None:
+        stages.append((state.phase, state.stage, state.progress))
+
+    async with open_supervisor(factory) as supervisor:
+        async with supervisor.lease("a", heard) as engine:
+            assert engine is supervisor.ready("a")
+        assert stages == [
+            ("loading", "queued", None),
+            ("loading", "weights", 0.5),
+            ("ready", None, None),
+        ]
+        assert supervisor.state("a").info.context_length == 777
+
+
+async def test_who_comes_while_it_loads_is_told_the_stage_at_once() -> None:
+    factory, stages = Factory(), list[str | None]()
+    factory.go.clear()
+    async with open_supervisor(factory) as supervisor:
+        supervisor.load("a")
+        await factory.starting.wait()
+        late = supervisor.lease("a", lambda state: stages.append(state.stage))
+        entering = asyncio.ensure_future(late.__aenter__())
+        await until(lambda: stages == ["weights"])
+        factory.go.set()
+        await entering
+        await late.__aexit__(None, None, None)
+
+
+async def test_several_who_wait_share_one_load() -> None:
+    factory = Factory()
+    factory.go.clear()
+    async with open_supervisor(factory) as supervisor:
+        waiting = [asyncio.create_task(use(supervisor, "a")) for _ in range(5)]
+        supervisor.load("a")
+        await factory.starting.wait()
+        factory.go.set()
+        await asyncio.gather(*waiting)
+
+        assert factory.started == ["a"]
+
+
+async def test_one_who_leaves_does_not_stop_the_load_for_the_others() -> None:
+    factory = Factory()
+    factory.go.clear()
+    async with open_supervisor(factory) as supervisor:
+        impatient = asyncio.create_task(use(supervisor, "a"))
+        patient = asyncio.create_task(use(supervisor, "a"))
+        await factory.starting.wait()
+        impatient.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await impatient
+        factory.go.set()
+        await patient
+
+        assert (factory.started, factory.cancelled) == (["a"], [])
+
+
+async def test_a_load_goes_on_when_everyone_has_left() -> None:
+    factory = Factory()
+    factory.go.clear()
+    async with open_supervisor(factory) as supervisor:
+        impatient = asyncio.create_task(use(supervisor, "a"))
+        await factory.starting.wait()
+        impatient.cancel()
+        await asyncio.gather(impatient, return_exceptions=True)
+        factory.go.set()
+        await until(lambda: supervisor.ready("a") is not None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "detail"),
+    [
+        (ModelUnavailable("There is no memory for it."), "There is no memory for it."),
+        (ValueError("bad shape"), "bad shape"),
+        (ValueError(), "ValueError"),
+    ],
+)
+async def test_a_load_that_fails_says_why_to_everyone(wrong: Exception, detail: str) -> None:
+    factory = Factory()
+    factory.fail = wrong
+    async with open_supervisor(factory) as supervisor:
+        results = await asyncio.gather(
+            *(use(supervisor, "a") for _ in range(3)), return_exceptions=True
+        )
+
+        assert [type(result) for result in results] == [ModelUnavailable] * 3
+        assert {str(result) for result in results} == {detail}
+        state = supervisor.state("a")
+        assert (state.phase, state.detail) == ("failed", detail)
+
+
+async def test_a_load_that_failed_is_not_tried_again_at_once_but_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    factory = Factory()
+    factory.fail = ModelUnavailable("No.")
+    async with open_supervisor(factory) as supervisor:
+        for _ in range(3):
+            with pytest.raises(ModelUnavailable):
+                await use(supervisor, "a")
+        assert factory.started == ["a"]
+        factory.fail = None
+        monkeypatch.setattr(room, "RETRY_FAILED_AFTER_S", 0.0)
+        await use(supervisor, "a")
+
+        assert phases(supervisor)["a"] == "ready"
+
+
+async def test_a_person_may_try_a_failed_load_again_at_once() -> None:
+    factory = Factory()
+    factory.fail = ModelUnavailable("No.")
+    async with open_supervisor(factory) as supervisor:
+        with pytest.raises(ModelUnavailable):
+            await use(supervisor, "a")
+        factory.fail = None
+        supervisor.load("a")
+        await until(lambda: supervisor.ready("a") is not None)
+
+
+async def test_a_model_with_a_problem_is_never_loaded() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+        supervisor.load("broken")
+        with pytest.raises(ModelUnavailable, match="tokenizer"):
+            await use(supervisor, "broken")
+
+        assert factory.started == []
+
+
+async def test_an_engine_that_dies_in_use_is_buried_and_the_next_one_started() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+
+        async def suffer() -> None:
+            async with supervisor.lease("a"):
+                factory.engines["a"][0].alive = False
+                raise EngineDead("It died.")
+
+        with pytest.raises(EngineDead):
+            await suffer()
+        await until(lambda: supervisor.ready("a") is not None)
+
+        first, second = factory.engines["a"]
+        assert first.closed
+        assert supervisor.ready("a") is second
+
+
+class Bad(ScriptedEngine):
+    """An engine that does not end well."""
+
+    async def close(self) -> None:
+        raise OSError("no such process")
+
+
+async def test_an_engine_that_does_not_end_well_does_not_end_the_server() -> None:
+    factory = Factory()
+    async with open_supervisor(factory, max_loaded=1) as supervisor:
+        await use(supervisor, "a")
+        dead = supervisor._slots["a"].engine = Bad()  # pyright: ignore[reportPrivateUsage]
+        dead.alive = False
+        await use(supervisor, "a")
+        supervisor._slots["a"].engine = Bad()  # pyright: ignore[reportPrivateUsage]
+        await use(supervisor, "b")
+
+        assert phases(supervisor)["a"] == "absent"
+        assert supervisor.ready("b") is not None
+
+
+async def test_several_who_see_one_death_start_one_engine() -> None:
+    factory = Factory()
+    died = asyncio.Event()
+    async with open_supervisor(factory) as supervisor:
+
+        async def suffer() -> None:
+            async with supervisor.lease("a"):
+                await died.wait()
+                raise EngineDead("It died.")
+
+        suffering = [asyncio.create_task(suffer()) for _ in range(3)]
+        await until(lambda: supervisor.ready("a") is not None)
+        await asyncio.sleep(0)
+        factory.engines["a"][0].alive = False
+        died.set()
+        results = await asyncio.gather(*suffering, return_exceptions=True)
+        await until(lambda: supervisor.ready("a") is not None)
+
+        assert [type(result) for result in results] == [EngineDead] * 3
+        assert factory.started == ["a", "a"]
+
+
+async def test_an_engine_that_died_unnoticed_is_not_ready_and_the_next_one_is_started() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+        await use(supervisor, "a")
+        factory.engines["a"][0].alive = False
+        assert supervisor.ready("a") is None
+        async with supervisor.lease("a") as engine:
+            assert engine is factory.engines["a"][1]
+
+
+async def test_the_idle_model_used_longest_ago_makes_room() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+        await use(supervisor, "a")
+        await use(supervisor, "b")
+        await use(supervisor, "a")
+        await use(supervisor, "c")
+
+        assert phases(supervisor) == {"a": "ready", "b": "absent", "c": "ready", "broken": "failed"}
+        assert factory.engines["b"][0].closed
+
+
+async def test_a_model_in_use_is_never_unloaded() -> None:
+    factory = Factory()
+    async with open_supervisor(factory, max_loaded=1) as supervisor, supervisor.lease("a"):
+        await use(supervisor, "b")
+
+        assert not factory.engines["a"][0].closed
+        assert supervisor.ready("a") is factory.engines["a"][0]
+
+
+async def test_two_loads_at_once_make_room_for_each_other() -> None:
+    factory = Factory()
+    async with open_supervisor(factory, max_loaded=1) as supervisor:
+        supervisor.load("a")
+        supervisor.load("b")
+        await until(lambda: factory.started == ["a", "b"] and supervisor.ready("b") is not None)
+
+        assert phases(supervisor)["a"] == "absent"
+        assert factory.engines["a"][0].closed
+
+
+async def test_a_model_that_is_asked_for_while_it_is_unloaded_is_loaded_again() -> None:
+    factory = Factory()
+    async with open_supervisor(factory, max_loaded=1) as supervisor:
+        await use(supervisor, "a")
+        slow = supervisor._slots["a"].engine = Slow()  # pyright: ignore[reportPrivateUsage]
+        switching = asyncio.create_task(use(supervisor, "b"))
+        await slow.closing.wait()
+        assert phases(supervisor)["a"] == "draining"
+        heard: list[tuple[str, str]] = []
+        supervisor.subscribe(lambda state: heard.append((state.info.id, state.phase)))
+        back = asyncio.create_task(use(supervisor, "a"))
+        await asyncio.sleep(0)
+        slow.go.set()
+        await asyncio.gather(switching, back)
+
+        assert slow.closed
+        assert supervisor.ready("a") is not None
+        assert {phase for model, phase in heard if model == "a"} == {"loading", "ready"}
+
+
+async def test_closing_ends_every_engine_and_loads_no_more() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+        await use(supervisor, "a")
+        await use(supervisor, "b")
+        await supervisor.close()
+        supervisor.load("c")
+
+        assert [factory.engines[name][0].closed for name in ("a", "b")] == [True, True]
+        assert factory.started == ["a", "b"]
+        with pytest.raises(ModelUnavailable):
+            await use(supervisor, "a")
+
+
+async def test_closing_stops_a_load_and_whoever_waits_for_it() -> None:
+    factory = Factory()
+    factory.go.clear()
+    async with open_supervisor(factory) as supervisor:
+        waiting = asyncio.create_task(use(supervisor, "a"))
+        await factory.starting.wait()
+        await supervisor.close()
+        (result,) = await asyncio.gather(waiting, return_exceptions=True)
+
+        assert isinstance(result, asyncio.CancelledError)
+        assert factory.cancelled == ["a"]
+        assert phases(supervisor)["a"] == "absent"
+
+
+async def test_listeners_hear_of_every_model_until_they_stop() -> None:
+    heard: list[tuple[str, str]] = []
+    async with open_supervisor(Factory()) as supervisor:
+        stop = supervisor.subscribe(lambda state: heard.append((state.info.id, state.phase)))
+        await use(supervisor, "a")
+        stop()
+        await use(supervisor, "b")
+
+    assert heard[-1] == ("a", "ready")
+    assert {model for model, _ in heard} == {"a"}
+
+
+async def test_who_released_a_lease_hears_no_more() -> None:
+    heard: list[str] = []
+    async with open_supervisor(Factory()) as supervisor:
+        async with supervisor.lease("a", lambda state: heard.append(state.phase)):
+            pass
+        before = len(heard)
+        await supervisor.close()
+
+    assert len(heard) == before
+
+
+async def test_a_model_is_named_by_its_id_and_the_default_one_by_nothing() -> None:
+    async with open_supervisor(Factory()) as supervisor:
+        assert supervisor.default == "a"
+        assert [supervisor.resolve(name) for name in (None, "", "b")] == ["a", "a", "b"]
+        with pytest.raises(ModelNotFound) as caught:
+            supervisor.resolve("nonsense")
+        assert caught.value.param == "model"
+        assert [state.is_default for state in supervisor.states()] == [True, False, False, False]

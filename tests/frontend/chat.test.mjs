@@ -1,0 +1,162 @@
+/**
+ * A chat against a link and an API that the test plays: what is sent after what, what a stop does before
+ * and after the send, and how news from elsewhere joins what is on screen.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Chat } from "../../frontend/js/state/chat.js";
+
+const response = (id, fields = {}) => ({
+  id, created_at: 1, status: "completed", model: "m", previous_response_id: null, output: [], error: null, incomplete_details: null, usage: null, ...fields,
+});
+const created = (id) => ({ type: "response.created", response: response(id, { status: "in_progress" }) });
+const completed = (id, fields) => ({ type: "response.completed", response: response(id, fields) });
+const settled = () => new Promise((done) => setImmediate(done));
+
+function world(id = "conv_1") {
+  const sent = [];
+  const attached = [];
+  const cancelled = [];
+  const made = [];
+  const stored = { entries: [], leaf: null };
+  const needs = {
+    link: {
+      create: (request, reader) => (sent.push({ request, reader }), { cancel: () => (cancelled.push(request), true) }),
+      attach: (response_id, seq, reader) => (attached.push({ response_id, seq, reader }), { cancel: () => true }),
+    },
+    fetchChat: async () => stored,
+    createChat: async () => "conv_new",
+    onCreated: (chat) => made.push(chat.id),
+  };
+  return { chat: new Chat(id, needs), needs, sent, attached, cancelled, made, stored };
+}
+
+test("a message continues the exchange before it", async () => {
+  const { chat, sent } = world();
+  chat.send("one", "m");
+  await settled();
+  assert.equal("previous_response_id" in sent[0].request, false);
+  assert.equal(sent[0].request.conversation, "conv_1");
+  sent[0].reader.onEvent(created("resp_1"));
+  sent[0].reader.onEvent(completed("resp_1"));
+  chat.send("two", "m");
+  await settled();
+  assert.equal(sent[1].request.previous_response_id, "resp_1");
+  assert.notEqual(sent[0].request.tokenwire.idempotency_key, sent[1].request.tokenwire.idempotency_key);
+});
+
+test("a new chat is made on the server before its first message", async () => {
+  const { chat, sent, made } = world(null);
+  chat.send("one", "m");
+  assert.equal(chat.turns[0].prompt, "one");
+  await settled();
+  assert.deepEqual(made, ["conv_new"]);
+  assert.equal(sent[0].request.conversation, "conv_new");
+});
+
+test("a stop before the chat exists sends nothing", async () => {
+  const { chat, sent } = world(null);
+  chat.send("one", "m");
+  chat.stop();
+  await settled();
+  assert.equal(sent.length, 0);
+  assert.equal(chat.turns[0].phase, "stopped");
+});
+
+test("a stop keeps the text and waits for the server's end", async () => {
+  const { chat, sent, cancelled } = world();
+  chat.send("one", "m");
+  await settled();
+  sent[0].reader.onEvent(created("resp_1"));
+  chat.stop();
+  chat.stop();
+  assert.equal(cancelled.length, 1);
+  assert.equal(chat.live?.stopping, true);
+  sent[0].reader.onEvent({ type: "response.incomplete", response: response("resp_1", { status: "cancelled" }) });
+  assert.equal(chat.live, undefined);
+  assert.equal(chat.turns[0].phase, "stopped");
+});
+
+test("a retry asks the same again in the same place, under a new key", async () => {
+  const { chat, sent } = world();
+  chat.send("one", "m");
+  await settled();
+  sent[0].reader.onError({ code: "rate_limit_exceeded", message: "" });
+  assert.equal(chat.turns[0].phase, "failed");
+  chat.retry(chat.turns[0], "m2");
+  await settled();
+  assert.equal(chat.turns.length, 1);
+  assert.deepEqual([sent[1].request.model, sent[1].request.input], ["m2", sent[0].request.input]);
+  assert.notEqual(sent[0].request.tokenwire.idempotency_key, sent[1].request.tokenwire.idempotency_key);
+});
+
+test("an answer that was not saved is not continued from", async () => {
+  const { chat, sent } = world();
+  for (const [i, fields] of [{}, { store: false }].entries()) {
+    chat.send(`n${i}`, "m");
+    await settled();
+    sent[i].reader.onEvent(created(`resp_${i}`));
+    sent[i].reader.onEvent(completed(`resp_${i}`, fields));
+  }
+  chat.send("next", "m");
+  await settled();
+  assert.equal(sent[2].request.previous_response_id, "resp_0");
+});
+
+test("opening a chat shows what is stored and follows what still runs from its first event", async () => {
+  const { chat, stored, attached } = world();
+  stored.entries = [
+    { response: response("resp_1", { output: [{ type: "message", content: [{ text: "done" }] }] }), input: [] },
+    { response: response("resp_2", { previous_response_id: "resp_1", status: "in_progress" }), input: [] },
+  ];
+  stored.leaf = "resp_2";
+  await chat.load();
+  assert.deepEqual(chat.turns.map((t) => [t.id, t.text]), [["resp_1", "done"], ["resp_2", ""]]);
+  assert.deepEqual(attached.map((a) => [a.response_id, a.seq]), [["resp_2", -1]]);
+  await chat.refresh();
+  assert.equal(attached.length, 1);
+  attached[0].reader.onEvent({ type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "live" });
+  assert.equal(chat.turns[1].text, "live");
+});
+
+test("news from another tab joins, but never takes away what is being sent", async () => {
+  const { chat, stored, attached, sent } = world();
+  chat.send("mine", "m");
+  await settled();
+  stored.entries = [{ response: response("resp_9", { status: "in_progress" }), input: [] }];
+  await chat.refresh();
+  assert.deepEqual(chat.turns.map((t) => t.prompt), ["mine"]);
+  sent[0].reader.onEvent(created("resp_1"));
+  sent[0].reader.onEvent(completed("resp_1"));
+  stored.entries = [{ response: response("resp_1"), input: [] }, { response: response("resp_2", { previous_response_id: "resp_1", status: "queued", created_at: 2 }), input: [] }];
+  await chat.refresh();
+  assert.deepEqual(chat.turns.map((t) => t.id), ["resp_1", "resp_2"]);
+  assert.deepEqual(attached.map((a) => a.response_id), ["resp_2"]);
+});
+
+test("an answer whose events are gone is read from what is stored, and keeps what is on screen", async () => {
+  const { chat, sent, stored } = world();
+  chat.send("one", "m");
+  await settled();
+  sent[0].reader.onEvent(created("resp_1"));
+  sent[0].reader.onEvent({ type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "half an answer" });
+  const gone = response("resp_1", { status: "incomplete", incomplete_details: { reason: "interrupted" }, output: [{ type: "message", content: [{ text: "half" }] }] });
+  stored.entries = [{ response: gone, input: [] }];
+  sent[0].reader.onError({ code: "tokenwire_stream_expired", message: "" });
+  await settled();
+  assert.deepEqual([chat.turns[0].phase, chat.turns[0].error?.code, chat.turns[0].text, chat.turns[0].prompt], ["failed", "interrupted", "half an answer", "one"]);
+});
+
+test("a chat that can't be opened says so and can be opened again", async () => {
+  const { chat, needs, stored } = world();
+  const fetchChat = needs.fetchChat;
+  needs.fetchChat = async () => {
+    throw new Error("The server could not be reached.");
+  };
+  await chat.load();
+  assert.deepEqual([chat.status, chat.error?.message], ["failed", "The server could not be reached."]);
+  needs.fetchChat = fetchChat;
+  stored.entries = [{ response: response("resp_1"), input: [] }];
+  await chat.load();
+  assert.deepEqual([chat.status, chat.turns.length], ["ready", 1]);
+});

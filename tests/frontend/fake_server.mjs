@@ -1,0 +1,307 @@
+/**
+ * A scripted server that speaks enough of the protocol for the page: hello, model.state, create, attach,
+ * cancel, the JSON doors, and the built page under its real policy. A test holds the pen: `fake.asked()`
+ * gives the next created response, and its verbs (queue, load, write, complete, fail) make the events.
+ * To script a new odd state, add a verb to Answer; the log and its cursors stay as they are.
+ */
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { WebSocketServer } from "ws";
+
+const PAGE = join(dirname(fileURLToPath(import.meta.url)), "../../backend/tokenwire/web/page");
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json" };
+export const CSP = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; require-trusted-types-for 'script'; trusted-types 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+let counter = 0;
+const newId = (prefix) => `${prefix}_${(Date.now() * 1000 + counter++).toString(16).padStart(32, "0")}`;
+const seconds = () => Math.floor(Date.now() / 1000);
+
+export function model(id, info = {}) {
+  return {
+    id, object: "model", created: 1, owned_by: "local",
+    tokenwire: { state: "ready", stage: null, progress: null, detail: null, context_length: 2048, size_bytes: 13_000_000, default: false, description: null, ...info },
+  };
+}
+
+/** One response: its log, and whoever reads it. */
+class Answer {
+  events = [];
+  readers = new Set();
+  text = "";
+  constructor(fake, request) {
+    const input = typeof request.input === "string" ? [{ type: "message", role: "user", content: request.input }] : request.input;
+    this.fake = fake;
+    this.request = request;
+    this.input = input;
+    this.prompt = input.at(-1).content;
+    this.response = {
+      id: newId("resp"), object: "response", created_at: seconds(), completed_at: null, status: "in_progress", model: request.model,
+      previous_response_id: request.previous_response_id ?? null, output: [], error: null, incomplete_details: null, usage: null,
+      store: true, conversation: request.conversation ? { id: request.conversation } : null, tokenwire: {},
+    };
+    this.emit("response.created", { response: this.snapshot() });
+  }
+  snapshot(extras) {
+    return structuredClone({ ...this.response, tokenwire: { ...this.response.tokenwire, ...extras } });
+  }
+  emit(type, fields) {
+    const event = { type, sequence_number: this.events.length, ...fields };
+    this.events.push(event);
+    for (const reader of this.readers) reader(event);
+    return this;
+  }
+  queue(position) {
+    this.response.status = "queued";
+    return this.emit("response.queued", { response: this.snapshot({ queue: { position, length: position + 1 } }) });
+  }
+  load(info) {
+    this.response.status = "queued";
+    return this.emit("response.queued", { response: this.snapshot({ model: { state: "loading", ...info } }) });
+  }
+  start() {
+    if (this.item) return this;
+    this.item = newId("msg");
+    this.response.status = "in_progress";
+    this.emit("response.in_progress", { response: this.snapshot() });
+    this.emit("response.output_item.added", { output_index: 0, item: { id: this.item, type: "message", role: "assistant", status: "in_progress", content: [] } });
+    return this.emit("response.content_part.added", { item_id: this.item, output_index: 0, content_index: 0, part: { type: "output_text", text: "", annotations: [] } });
+  }
+  write(delta) {
+    this.start();
+    this.text += delta;
+    return this.emit("response.output_text.delta", { item_id: this.item, output_index: 0, content_index: 0, delta, logprobs: [] });
+  }
+  end(type, status, fields = {}) {
+    if (this.done) return this;
+    this.done = true;
+    const part = { type: "output_text", text: this.text, annotations: [] };
+    if (this.item) {
+      this.response.output = [{ id: this.item, type: "message", role: "assistant", status: status === "completed" ? "completed" : "incomplete", content: [part] }];
+      this.emit("response.output_text.done", { item_id: this.item, output_index: 0, content_index: 0, text: this.text, logprobs: [] });
+      this.emit("response.content_part.done", { item_id: this.item, output_index: 0, content_index: 0, part });
+      this.emit("response.output_item.done", { output_index: 0, item: this.response.output[0] });
+    }
+    const tokens = this.text.split(/\s+/).length;
+    Object.assign(this.response, {
+      status, completed_at: seconds(), ...fields,
+      usage: { input_tokens: 1100, output_tokens: tokens, total_tokens: 1100 + tokens, input_tokens_details: { cached_tokens: 1024 }, output_tokens_details: { reasoning_tokens: 0 } },
+      tokenwire: { timing: { queue_ms: 3, ttft_ms: 310, decode_ms: 900, tok_per_s: 42.4 } },
+    });
+    this.emit(type, { response: this.snapshot() });
+    this.fake.touched(this.response.conversation?.id, this);
+    return this;
+  }
+  complete(fields) {
+    return this.start().end("response.completed", "completed", fields);
+  }
+  cancel() {
+    return this.end("response.incomplete", "cancelled", { incomplete_details: { reason: "cancelled" } });
+  }
+  cut() {
+    return this.end("response.incomplete", "incomplete", { incomplete_details: { reason: "max_output_tokens" } });
+  }
+  fail(error = { code: "server_error", message: "The model ran out of memory" }) {
+    return this.end("response.failed", "failed", { error });
+  }
+}
+
+/** Null where the page isn't built: the link is tested without it. */
+function buildId() {
+  try {
+    return JSON.parse(readFileSync(join(PAGE, "manifest.json"), "utf8")).build;
+  } catch {
+    return null;
+  }
+}
+
+class Waiter {
+  ready = [];
+  waiting = [];
+  give(value) {
+    const next = this.waiting.shift();
+    if (next) next(value);
+    else this.ready.push(value);
+  }
+  take() {
+    return this.ready.length ? Promise.resolve(this.ready.shift()) : new Promise((done) => this.waiting.push(done));
+  }
+}
+
+export class Fake {
+  models = [model("tokenwire-demo", { default: true, description: "A very small model that comes with Tokenwire, to show how everything works." })];
+  conversations = new Map();
+  answers = new Map();
+  byKey = new Map();
+  sockets = new Set();
+  /** Every create that arrived, the repeated ones too. */
+  creates = [];
+  loads = new Waiter();
+  build = buildId();
+  /** Refuses the next create with this error. */
+  refusal = null;
+  /** Called with each new answer; without it the test writes. */
+  auto = null;
+  #asked = new Waiter();
+  #cancelled = new Waiter();
+
+  async start(port = 0) {
+    this.http = createServer((request, response) => this.#serve(request, response));
+    this.ws = new WebSocketServer({ noServer: true, handleProtocols: () => "tokenwire.v1" });
+    this.http.on("upgrade", (request, socket, head) => {
+      if (this.away) return socket.destroy();
+      this.ws.handleUpgrade(request, socket, head, (s) => this.#greet(s));
+    });
+    await new Promise((done) => this.http.listen(port, "127.0.0.1", done));
+    this.port = this.http.address().port;
+    this.url = `http://127.0.0.1:${this.port}`;
+    return this;
+  }
+
+  async stop() {
+    this.drop();
+    this.http.closeAllConnections();
+    await new Promise((done) => this.http.close(done));
+  }
+
+  /** The next response that was created. @returns {Promise<Answer>} */
+  asked = () => this.#asked.take();
+  cancelled = () => this.#cancelled.take();
+  /** Every link breaks without a word. */
+  drop = () => this.sockets.forEach((s) => s.terminate());
+  close = (code, reason = "") => this.sockets.forEach((s) => s.close(code, reason));
+  say = (event) => this.sockets.forEach((s) => s.send(JSON.stringify(event)));
+
+  setModel(next) {
+    this.models = [...this.models.filter((m) => m.id !== next.id), next];
+    this.say({ type: "tokenwire:model.state", sequence_number: 0, model: next });
+  }
+
+  conversation(title = null, updated_at = seconds()) {
+    const row = {
+      id: newId("conv"), object: "conversation", created_at: updated_at, updated_at, title, title_source: "auto", model: null,
+      metadata: {}, active_response_id: null, running: false,
+    };
+    this.conversations.set(row.id, row);
+    return row;
+  }
+
+  touched(id, answer) {
+    const row = this.conversations.get(id);
+    if (!row) return;
+    Object.assign(row, { updated_at: seconds(), model: answer.response.model, active_response_id: answer.response.id, running: !answer.done });
+    row.title ??= answer.prompt.slice(0, 60);
+    this.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "updated", conversation_id: id, conversation: row });
+  }
+
+  #greet(socket) {
+    this.sockets.add(socket);
+    socket.on("close", () => this.sockets.delete(socket));
+    socket.readers = [];
+    socket.on("close", () => socket.readers.forEach(([answer, reader]) => answer.readers.delete(reader)));
+    const send = (event) => socket.readyState === 1 && socket.send(JSON.stringify(event));
+    send({ type: "tokenwire:hello", sequence_number: 0, connection_id: newId("conn"), server_id: "srv", protocol: "tokenwire.v1", build: this.build,
+      limits: { max_in_flight: 16, max_lanes: 32, max_message_bytes: 8388608 }, heartbeat_ms: 15000, max_age_s: 3600 });
+    for (const m of this.models) send({ type: "tokenwire:model.state", sequence_number: 1, model: m });
+    socket.on("message", (data) => this.#command(socket, JSON.parse(String(data)), send));
+  }
+
+  #command(socket, message, send) {
+    const stream_id = message.stream_id;
+    switch (message.type) {
+      case "tokenwire:ping":
+        return send({ type: "tokenwire:pong", t: message.t });
+      case "response.cancel":
+        this.#cancelled.give(this.answers.get(message.response_id));
+        return this.auto ? this.answers.get(message.response_id)?.cancel() : undefined;
+      case "tokenwire:response.attach": {
+        const answer = this.answers.get(message.response_id);
+        if (!answer) return send({ type: "error", status: 404, stream_id, error: { type: "invalid_request_error", code: "response_not_found", message: "No such response." } });
+        send({ type: "tokenwire:response.attached", response_id: answer.response.id, stream_id, status: answer.response.status, last_sequence_number: answer.events.length - 1 });
+        return this.#read(socket, answer, message.starting_after ?? -1, stream_id, send);
+      }
+      case "response.create":
+        return this.#create(socket, message, send);
+    }
+  }
+
+  #create(socket, message, send) {
+    this.creates.push(message);
+    const { stream_id } = message;
+    if (this.refusal) {
+      send({ type: "error", status: 429, stream_id, error: this.refusal });
+      this.refusal = null;
+      return;
+    }
+    const key = message.tokenwire?.idempotency_key;
+    let answer = this.byKey.get(key);
+    const fresh = !answer;
+    if (!answer) {
+      answer = new Answer(this, message);
+      this.byKey.set(key, answer);
+      this.answers.set(answer.response.id, answer);
+    }
+    if (!this.loseAcknowledgement) this.#read(socket, answer, -1, stream_id, send);
+    if (!fresh) return;
+    this.touched(message.conversation, answer);
+    this.#asked.give(answer);
+    this.auto?.(answer);
+  }
+
+  #read(socket, answer, after, stream_id, send) {
+    const reader = (event) => send({ ...event, stream_id });
+    const missed = answer.events.slice(after + 1).map((event) => ({ ...event, stream_id }));
+    if (missed.length) send(missed);
+    answer.readers.add(reader);
+    socket.readers.push([answer, reader]);
+  }
+
+  async #serve(request, response) {
+    const { pathname, searchParams } = new URL(request.url, "http://x");
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    if (this.away) return request.socket.destroy();
+    const json = (value, status = 200) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+    if (pathname.startsWith("/v1/")) return this.#door(request.method, pathname, searchParams, body ? JSON.parse(body) : {}, json);
+    try {
+      const file = pathname === "/" ? "/index.html" : pathname;
+      const data = readFileSync(join(PAGE, file));
+      response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "text/plain", "content-security-policy": CSP }).end(data);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+
+  #door(method, path, query, body, json) {
+    const missing = () => json({ error: { message: "Not found.", type: "invalid_request_error", code: "not_found", param: null } }, 404);
+    if (path === "/v1/models") return json({ object: "list", data: this.models });
+    if (path === "/v1/models/load") {
+      this.loads.give(body.model);
+      const found = this.models.find((m) => m.id === body.model);
+      return found ? json(model(body.model, { ...found.tokenwire, state: "loading", stage: "starting", progress: 0 }), 202) : missing();
+    }
+    if (path === "/v1/conversations" && method === "POST") return json(this.conversation(body.title ?? null));
+    if (path === "/v1/conversations") return this.#list(query, json);
+    const [, id, rest] = /^\/v1\/conversations\/([^/]+)(\/responses)?$/.exec(path) ?? [];
+    const row = this.conversations.get(id);
+    if (!row) return missing();
+    if (rest) return json({ object: "list", data: [...this.answers.values()].filter((a) => a.request.conversation === id).map((a) => ({ response: a.response, input: a.input })) });
+    if (method === "POST") Object.assign(row, { title: body.title, title_source: "user" });
+    if (method === "DELETE") {
+      this.conversations.delete(id);
+      this.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "deleted", conversation_id: id, conversation: null });
+      return json({ id, object: "conversation.deleted", deleted: true });
+    }
+    return json(row);
+  }
+
+  #list(query, json) {
+    const all = [...this.conversations.values()].sort((a, b) => b.updated_at - a.updated_at || (b.id > a.id ? 1 : -1));
+    const from = query.get("after") ? all.findIndex((c) => c.id === query.get("after")) + 1 : 0;
+    const data = all.slice(from, from + Number(query.get("limit") ?? 40));
+    return json({ object: "list", data, has_more: from + data.length < all.length, last_cursor: data.at(-1)?.id ?? null });
+  }
+}
+
+export const startFake = () => new Fake().start();

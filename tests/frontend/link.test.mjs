@@ -1,0 +1,208 @@
+/**
+ * The link over real sockets against the scripted server: whatever breaks in between, each response is
+ * asked for once and each of its events is seen once, in order.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { WebSocket } from "ws";
+import { createLink } from "../../frontend/js/net/link.js";
+import { startFake } from "./fake_server.mjs";
+
+/** A condition that a test can wait for: `check()` after each thing that happens. */
+function bell() {
+  const waiting = new Set();
+  return {
+    ring: () => waiting.forEach((look) => look()),
+    until: (condition) => new Promise((done) => {
+      const look = () => condition() && (waiting.delete(look), done());
+      waiting.add(look);
+      look();
+    }),
+  };
+}
+
+async function visit(t, { patient = false } = {}) {
+  const fake = await startFake();
+  const happened = bell();
+  const seen = { statuses: [], page: [] };
+  const link = createLink({
+    url: fake.url.replace("http", "ws"),
+    WebSocket,
+    onStatus: (info) => {
+      seen.statuses.push(info.status);
+      seen.info = info;
+      if (info.status === "lost" && !patient) link.now();
+      happened.ring();
+    },
+    onPageEvent: (event) => {
+      seen.page.push(event);
+      happened.ring();
+    },
+  });
+  t.after(async () => {
+    link.stop();
+    await fake.stop();
+  });
+  link.start();
+  const reader = () => {
+    const read = { events: [], errors: [], onEvent: (e) => (read.events.push(e), happened.ring()), onError: (e) => (read.errors.push(e), happened.ring()) };
+    return read;
+  };
+  return { fake, link, seen, reader, until: happened.until };
+}
+
+const request = (key, content = "hello") => ({ model: "m", input: [{ type: "message", role: "user", content }], tokenwire: { idempotency_key: key } });
+const ended = (read) => read.events.some((e) => /completed|incomplete|failed/.test(e.type));
+const text = (read) => read.events.filter((e) => e.type === "response.output_text.delta").map((e) => e.delta).join("");
+const numbers = (read) => read.events.map((e) => e.sequence_number);
+
+test("a link that breaks at every event shows each event once and in order", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  const read = reader();
+  link.create(request("k1"), read);
+  const answer = await fake.asked();
+  const words = Array.from({ length: 40 }, (_, i) => `wörd ${i} 👩‍🚀 `);
+  for (const word of words) {
+    answer.write(word);
+    fake.drop();
+    await until(() => text(read).endsWith(word));
+  }
+  answer.complete();
+  await until(() => ended(read));
+  assert.equal(text(read), words.join(""));
+  assert.deepEqual(numbers(read), answer.events.map((e) => e.sequence_number));
+  assert.equal(fake.creates.length, 1);
+});
+
+test("a create whose acknowledgement is lost is sent again under the same key and made once", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  fake.loseAcknowledgement = true;
+  const read = reader();
+  link.create(request("k1"), read);
+  const answer = await fake.asked();
+  fake.loseAcknowledgement = false;
+  fake.drop();
+  await until(() => read.events.length > 0);
+  answer.write("once").complete();
+  await until(() => ended(read));
+  assert.equal(fake.creates.length, 2);
+  assert.equal(fake.answers.size, 1);
+  assert.equal(text(read), "once");
+});
+
+test("a request made without a link is sent when there is one", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  link.stop();
+  const read = reader();
+  link.create(request("k1"), read);
+  assert.equal(fake.creates.length, 0);
+  link.start();
+  (await fake.asked()).write("late").complete();
+  await until(() => ended(read));
+  assert.equal(text(read), "late");
+});
+
+test("a request that is cancelled before it was sent is never sent", async (t) => {
+  const { fake, link, reader } = await visit(t);
+  link.stop();
+  const handle = link.create(request("k1"), reader());
+  assert.equal(handle.cancel(), false);
+  link.create(request("k2"), reader());
+  link.start();
+  await fake.asked();
+  assert.deepEqual(fake.creates.map((c) => c.tokenwire.idempotency_key), ["k2"]);
+});
+
+test("a cancel waits for the server's word and is repeated on the next link", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  const read = reader();
+  const handle = link.create(request("k1"), read);
+  const answer = await fake.asked();
+  answer.write("half");
+  await until(() => text(read) === "half");
+  assert.equal(handle.cancel(), true);
+  assert.equal(await fake.cancelled(), answer);
+  assert.equal(ended(read), false);
+  fake.drop();
+  assert.equal(await fake.cancelled(), answer);
+  answer.cancel();
+  await until(() => ended(read));
+  assert.equal(read.events.at(-1).response.status, "cancelled");
+});
+
+test("more wants than lanes wait for a lane", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  const reads = Array.from({ length: 20 }, (_, i) => {
+    const read = reader();
+    link.create(request(`k${i}`, `n${i}`), read);
+    return read;
+  });
+  const first = [];
+  for (let i = 0; i < 16; i++) first.push(await fake.asked());
+  assert.equal(fake.creates.length, 16);
+  assert.equal(new Set(fake.creates.map((c) => c.stream_id)).size, 16);
+  for (const answer of first) answer.write(answer.prompt).complete();
+  for (let i = 16; i < 20; i++) {
+    const answer = await fake.asked();
+    answer.write(answer.prompt).complete();
+  }
+  await until(() => reads.every(ended));
+  assert.deepEqual(reads.map(text), reads.map((_, i) => `n${i}`));
+});
+
+test("a request larger than the server takes is refused here, and the link lives", async (t) => {
+  const { fake, link, reader, seen, until } = await visit(t);
+  await until(() => seen.info?.status === "open");
+  const huge = reader();
+  link.create(request("k1", "x".repeat(9_000_000)), huge);
+  assert.equal(huge.errors[0].code, "message_too_large");
+  const read = reader();
+  link.create(request("k2"), read);
+  (await fake.asked()).complete();
+  await until(() => ended(read));
+  assert.deepEqual(seen.statuses, ["connecting", "open"]);
+});
+
+test("an attach to an answer that is gone is an error for its reader, and the link goes on", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  const gone = reader();
+  link.attach("resp_gone", -1, gone);
+  await until(() => gone.errors.length === 1);
+  assert.equal(gone.errors[0].code, "response_not_found");
+  const read = reader();
+  link.create(request("k1"), read);
+  (await fake.asked()).write("fine").complete();
+  await until(() => ended(read));
+});
+
+test("an attach from the start brings the whole answer and what follows", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  const first = reader();
+  link.create(request("k1"), first);
+  const answer = await fake.asked();
+  answer.write("one ").write("two ");
+  const second = reader();
+  link.attach(answer.response.id, -1, second);
+  await until(() => text(second) === "one two ");
+  answer.write("three").complete();
+  await until(() => ended(first) && ended(second));
+  assert.deepEqual(numbers(second), numbers(first));
+});
+
+test("a close that is final says why", async (t) => {
+  const { fake, seen, until } = await visit(t);
+  await until(() => seen.info?.status === "open");
+  fake.close(4401, "signed out");
+  await until(() => seen.info.status === "refused");
+  assert.equal(seen.info.code, 4401);
+  assert.deepEqual(seen.statuses, ["connecting", "open", "refused"]);
+});
+
+test("a server that restarts may say when to come back", async (t) => {
+  const { fake, seen, until } = await visit(t, { patient: true });
+  await until(() => seen.info?.status === "open");
+  fake.close(1012, "5");
+  await until(() => seen.info.status === "lost");
+  await until(() => seen.info.status === "open");
+  assert.deepEqual(seen.statuses, ["connecting", "open", "lost", "connecting", "open"]);
+});

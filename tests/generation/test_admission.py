@@ -1,0 +1,119 @@
+"""The line: first come, first served, everyone's place in it, and its bounds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tokenwire.errors import RateLimited
+from tokenwire.generation.admission import AdmissionLimits, Line, Ticket
+
+
+def line(running: int = 1, waiting: int = 100, per_user: int = 100) -> Line:
+    return Line(
+        AdmissionLimits(max_running=running, max_waiting=waiting, max_waiting_per_user=per_user)
+    )
+
+
+class Waiting:
+    """Someone who enters, and hears of each move."""
+
+    def __init__(self, line: Line, user: str = "ann") -> None:
+        self.moves: list[tuple[int, int]] = []
+        self.ticket: Ticket = line.enter(user, self._moved)
+
+    def _moved(self, position: int, length: int) -> None:
+        self.moves.append((position, length))
+
+    @property
+    def admitted(self) -> bool:
+        return self.ticket.admitted.is_set()
+
+
+def test_who_comes_to_an_empty_line_runs_at_once() -> None:
+    first = Waiting(line())
+
+    assert first.admitted
+    assert first.ticket.position is None
+
+
+def test_the_first_who_waits_is_the_next_to_run() -> None:
+    queue = line()
+    first, second, third = Waiting(queue), Waiting(queue), Waiting(queue)
+    queue.leave(first.ticket)
+
+    assert (second.admitted, third.admitted) == (True, False)
+
+
+def test_positions_are_counted_from_1_and_told_when_they_change() -> None:
+    queue = line()
+    first, second, third = Waiting(queue), Waiting(queue), Waiting(queue)
+
+    assert (second.ticket.position, third.ticket.position) == (1, 2)
+    queue.leave(first.ticket)
+    assert third.ticket.position == 1
+    assert (second.moves, third.moves) == ([], [(1, 1)])
+
+
+def test_who_leaves_while_waiting_moves_only_those_behind() -> None:
+    queue = line()
+    _, second, third, fourth = (Waiting(queue) for _ in range(4))
+    queue.leave(third.ticket)
+
+    assert second.moves == []
+    assert fourth.moves == [(2, 2)]
+    assert not third.admitted
+
+
+def test_leaving_twice_frees_one_place() -> None:
+    queue = line()
+    first, second, third = Waiting(queue), Waiting(queue), Waiting(queue)
+    queue.leave(first.ticket)
+    queue.leave(first.ticket)
+
+    assert (second.admitted, third.admitted) == (True, False)
+    assert (queue.running, queue.waiting) == (1, 1)
+
+
+def test_a_full_line_refuses_and_keeps_no_place() -> None:
+    queue = line(waiting=2)
+    for _ in range(3):
+        Waiting(queue)
+
+    with pytest.raises(RateLimited):
+        Waiting(queue)
+    assert queue.waiting == 2
+
+
+def test_one_person_may_not_fill_the_line() -> None:
+    queue = line(per_user=2)
+    for _ in range(3):
+        Waiting(queue, "ann")
+
+    with pytest.raises(RateLimited):
+        Waiting(queue, "ann")
+    assert not Waiting(queue, "bob").admitted
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.integers(-1, 20), max_size=60), st.integers(1, 4))
+def test_whoever_leaves_the_line_stays_in_order_and_in_bounds(
+    steps: list[int], running: int
+) -> None:
+    queue = line(running=running, waiting=8)
+    inside: list[Waiting] = []
+    for step in steps:
+        if step >= 0:
+            if inside:
+                queue.leave(inside.pop(step % len(inside)).ticket)
+        else:
+            try:
+                inside.append(Waiting(queue))
+            except RateLimited:
+                assert queue.waiting == 8
+        admitted = [each.admitted for each in inside]
+        assert admitted == sorted(admitted, reverse=True)
+        assert queue.running == sum(admitted) == min(len(inside), running)
+        places = [each.ticket.position for each in inside if not each.admitted]
+        assert places == list(range(1, len(places) + 1))

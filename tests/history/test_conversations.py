@@ -1,0 +1,243 @@
+"""Conversations through the store: make, title, list in pages, rename, delete, read whole."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tokenwire.history.values import Conversation, UnknownUser
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokenwire.history.store import Store
+    from tokenwire.history.values import Ended, NewResponse
+
+    New = Callable[..., NewResponse]
+    End = Callable[..., Ended]
+
+
+async def there(store: Store, id: str) -> Conversation:
+    found = await store.conversation("ann", id)
+    assert found is not None
+    return found
+
+
+async def test_a_user_is_made_once(store: Store) -> None:
+    first = await store.user("cleo", name="Cleo")
+    assert first.id == "cleo"
+    assert await store.user("cleo", name="Another") == first
+
+
+async def test_a_new_conversation_is_as_asked_for(store: Store) -> None:
+    made = await store.create_conversation("ann", "c1", title=None, metadata={"k": "v"})
+    assert made == Conversation(
+        id="c1",
+        title=None,
+        title_source="auto",
+        model=None,
+        metadata={"k": "v"},
+        active_response_id=None,
+        running=False,
+        created_at=made.created_at,
+        updated_at=made.created_at,
+    )
+    assert made.created_at > 1_700_000_000
+    assert await store.conversation("ann", "c1") == made
+
+
+async def test_a_conversation_made_with_a_title_keeps_it(store: Store, new: New) -> None:
+    made = await store.create_conversation("ann", "c1", title="Mine", metadata={})
+    assert made.title_source == "user"
+    await store.begin(new("r1", "Something else", conversation_id="c1"))
+    assert (await there(store, "c1")).title == "Mine"
+
+
+async def test_a_conversation_is_refused_to_an_unknown_user(store: Store) -> None:
+    with pytest.raises(UnknownUser):
+        await store.create_conversation("nobody", "c1", title=None, metadata={})
+
+
+async def test_a_stranger_finds_no_conversation(store: Store, new: New) -> None:
+    await store.create_conversation("ann", "c1", title=None, metadata={})
+    await store.begin(new("r1", conversation_id="c1"))
+    assert await store.conversation("bob", "c1") is None
+    assert await store.conversation_responses("bob", "c1") is None
+    assert await store.update_conversation("bob", "c1", title="Stolen") is None
+    assert not await store.delete_conversation("bob", "c1")
+    assert await store.conversations("bob", limit=10, after=None) == ([], None)
+    assert (await there(store, "c1")).title == "Hi"
+
+
+async def test_a_response_makes_its_conversation_run_until_it_ends(
+    store: Store, new: New, ended: End
+) -> None:
+    await store.create_conversation("ann", "c1", title=None, metadata={})
+    await store.begin(new("r1", "What is a log?", conversation_id="c1", created_ms=7_000))
+    begun = await there(store, "c1")
+    assert (begun.title, begun.title_source, begun.model) == ("What is a log?", "auto", "m")
+    assert (begun.running, begun.active_response_id, begun.updated_at) == (True, "r1", 7)
+    await store.finish(ended("r1", done_ms=9_000))
+    done = await there(store, "c1")
+    assert (done.running, done.active_response_id, done.updated_at) == (False, "r1", 9)
+
+
+async def test_a_conversation_runs_while_any_branch_runs(
+    store: Store, new: New, ended: End
+) -> None:
+    await store.create_conversation("ann", "c1", title=None, metadata={})
+    await store.begin(new("r1", conversation_id="c1"))
+    await store.begin(new("r2", conversation_id="c1"))
+    await store.finish(ended("r2"))
+    assert (await there(store, "c1")).running
+    await store.finish(ended("r1"))
+    assert not (await there(store, "c1")).running
+
+
+async def test_the_provisional_title_is_given_once(store: Store, new: New) -> None:
+    await store.create_conversation("ann", "c1", title=None, metadata={})
+    await store.begin(new("r0", input=[], conversation_id="c1"))
+    assert (await there(store, "c1")).title is None
+    await store.begin(new("r1", "First words", conversation_id="c1"))
+    await store.begin(new("r2", "Other words", conversation_id="c1"))
+    assert (await there(store, "c1")).title == "First words"
+
+
+async def test_a_title_from_the_user_stays_and_keeps_the_place(store: Store, new: New) -> None:
+    made = await store.create_conversation("ann", "c1", title=None, metadata={})
+    renamed = await store.update_conversation("ann", "c1", title="Logs")
+    assert renamed is not None
+    assert (renamed.title, renamed.title_source) == ("Logs", "user")
+    assert renamed.updated_at == made.updated_at
+    await store.update_conversation("ann", "c1", title=None)
+    await store.begin(new("r1", conversation_id="c1"))
+    assert (await there(store, "c1")).title is None
+
+
+async def test_a_deleted_conversation_is_gone_with_its_responses(
+    store: Store, new: New, ended: End
+) -> None:
+    await store.create_conversation("ann", "c1", title=None, metadata={})
+    await store.begin(new("r1", conversation_id="c1"))
+    await store.finish(ended("r1"))
+    assert await store.delete_conversation("ann", "c1")
+    assert not await store.delete_conversation("ann", "c1")
+    assert await store.conversation("ann", "c1") is None
+    assert await store.get("ann", "r1") is None
+
+
+async def test_all_branches_of_a_conversation_are_read_oldest_first(
+    store: Store, new: New, ended: End
+) -> None:
+    await store.create_conversation("ann", "c1", title=None, metadata={})
+    assert await store.conversation_responses("ann", "c1") == []
+    for name, parent in (("a", None), ("b", "a"), ("c", "a")):
+        await store.begin(new(name, conversation_id="c1", previous_response_id=parent))
+    await store.begin(new("elsewhere"))
+    await store.finish(ended("a"))
+    assert await store.conversation_responses("ann", "c1") == [
+        (ended("a").resource, list(new("a").input)),
+        (new("b").resource | {"output": []}, list(new("b").input)),
+        (new("c").resource | {"output": []}, list(new("c").input)),
+    ]
+
+
+async def pages(store: Store, limit: int) -> list[list[str]]:
+    found: list[list[str]] = []
+    after: str | None = None
+    while True:
+        page, after = await store.conversations("ann", limit=limit, after=after)
+        found.append([conversation.id for conversation in page])
+        if after is None:
+            return found
+
+
+async def test_pages_show_the_last_changed_first(store: Store, new: New) -> None:
+    for name in "abcde":
+        await store.create_conversation("ann", name, title=None, metadata={})
+    for n, name in enumerate("cabed"):
+        await store.begin(new(f"r{n}", conversation_id=name, created_ms=5_000))
+    # All changed in one millisecond: then the one made last comes first.
+    assert await pages(store, 2) == [["e", "d"], ["c", "b"], ["a"]]
+    await store.begin(new("r9", conversation_id="b", created_ms=5_001))
+    assert await pages(store, 5) == [["b", "e", "d", "c", "a"]]
+
+
+async def test_a_page_is_stable_while_conversations_move(store: Store, new: New) -> None:
+    for name in "abcdef":
+        await store.create_conversation("ann", name, title=None, metadata={})
+    first, after = await store.conversations("ann", limit=2, after=None)
+    await store.begin(new("r1", conversation_id="a", created_ms=2**42))
+    await store.create_conversation("ann", "g", title=None, metadata={})
+    await store.delete_conversation("ann", "e")
+    second, _ = await store.conversations("ann", limit=2, after=after)
+    assert [c.id for c in first + second] == ["f", "e", "d", "c"]
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    moves=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=8),
+    limit=st.integers(1, 4),
+)
+async def test_paging_skips_and_repeats_nobody_who_stays(
+    store: Store,
+    new: New,
+    moves: list[tuple[int, int]],
+    limit: int,
+) -> None:
+    for n in range(10):
+        await store.create_conversation("ann", f"c{n}", title=None, metadata={})
+    seen: list[str] = []
+    after: str | None = None
+    for page in range(10):
+        found, after = await store.conversations("ann", limit=limit, after=after)
+        seen += [conversation.id for conversation in found]
+        if after is None:
+            break
+        for k, (n, when) in enumerate(moves):
+            if when == page:
+                begun = new(f"r{page}-{k}", conversation_id=f"c{n}", created_ms=2**42 + k)
+                await store.begin(begun)
+    moved = {f"c{n}" for n, _ in moves}
+    stayed = [name for name in seen if name not in moved]
+    assert stayed == [f"c{n}" for n in reversed(range(10)) if f"c{n}" not in moved][: len(stayed)]
+    assert after is not None or len(stayed) == 10 - len(moved)
+    for n in range(10):
+        await store.delete_conversation("ann", f"c{n}")
+
+
+def encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "nonsense",
+        "é",
+        "a" * 5_000,
+        "=",
+        base64.b64encode(b"\xff\xfe").decode(),
+        encoded([1]),
+        encoded([1, 2, 3]),
+        encoded({"1": 2}),
+        encoded(["1", 2]),
+        encoded([True, 2]),
+        encoded([1.0, 2]),
+        encoded([-1, 2]),
+        encoded([1, 2**63]),
+        encoded(None),
+    ],
+)
+async def test_a_cursor_that_was_not_given_out_is_refused(store: Store, cursor: str) -> None:
+    with pytest.raises(ValueError, match="not a cursor"):
+        await store.conversations("ann", limit=2, after=cursor)

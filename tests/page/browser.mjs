@@ -1,0 +1,78 @@
+/**
+ * A real browser for the page's tests: one Chromium per file, one context per test, and every page fails
+ * its test on a console error, an uncaught error or a breach of the content policy.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const ARGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--no-proxy-server",
+];
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export async function launch() {
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  assert.ok(existsSync(executablePath), `These tests need Chromium at ${executablePath}; set CHROMIUM to where it is.`);
+  return chromium.launch({ executablePath, args: ARGS });
+}
+
+/**
+ * A page in a context of its own, watched. Losing the server is part of some tests: `expected` names
+ * console errors that are then no failure.
+ */
+export async function open(browser, url, { width = 1280, height = 800, colorScheme = "light", expected = null, ...rest } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, ...rest });
+  const page = await context.newPage();
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(`pageerror: ${error.stack ?? error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !expected?.test(message.text())) faults.push(`console: ${message.text()}`);
+  });
+  await page.addInitScript(() => {
+    globalThis.violations = [];
+    addEventListener("securitypolicyviolation", (e) => globalThis.violations.push(`${e.violatedDirective}: ${e.blockedURI} ${e.sample}`));
+  });
+  await page.goto(url);
+  return {
+    context, page, faults,
+    /** Ends the visit; what went wrong on the way fails the test. */
+    async close() {
+      const violations = await page.evaluate(() => globalThis.violations);
+      await context.close();
+      assert.deepEqual([...faults, ...violations], []);
+    },
+  };
+}
+
+/** No violation that axe calls serious or critical. */
+export async function accessible(page, state) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const grave = violations
+    .filter((v) => v.impact === "serious" || v.impact === "critical")
+    .map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target.join(" ")} (${n.any[0]?.message ?? ""})`).join("; ")}`);
+  assert.deepEqual(grave, [], `axe in state "${state}"`);
+}
+
+/** Nothing is wider than the screen. */
+export async function fits(page) {
+  const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(wide <= screen, `${wide} px wide on a screen of ${screen} px`);
+  const scroller = await page.evaluate(() => {
+    const s = document.getElementById("scroller");
+    return s.scrollWidth - s.clientWidth;
+  });
+  assert.ok(scroller <= 0, `the chat is ${scroller} px too wide`);
+}
+
+export const answers = (page) => page.locator(".answer .md");
+export const composer = (page) => page.getByRole("textbox", { name: "Message" });
+
+/** Types and sends. */
+export async function say(page, text) {
+  await composer(page).fill(text);
+  await composer(page).press("Enter");
+}

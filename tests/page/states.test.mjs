@@ -1,0 +1,393 @@
+/**
+ * The page in the states that a real server shows seldom: waiting in line, a model on its way, a broken
+ * link, a failed answer, a server about to restart. The scripted server holds still where a test looks.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { model, startFake } from "../frontend/fake_server.mjs";
+import { accessible, answers, composer, fits, launch, open, say } from "./browser.mjs";
+
+/** The browser reports each failed connection to a server that is away; here that is the point. */
+const OFFLINE = /WebSocket connection|Failed to load resource|ERR_/;
+const MARKDOWN = [
+  "Here is **bold** and [a link](https://example.org/x).\n\n## Steps\n\n1. One\n2. Two\n   - nested\n\n",
+  "| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nprint('hi')\n", "for i in range(3):\n    print(i)\n```\n\n<script>alert(1)</script>\n\n",
+  "![p](https://evil.example/p.png?q=secret)\n\nThe end.",
+].join("");
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+/** A fake and a page on it; both are gone after the test. */
+async function visit(t, options = {}) {
+  const fake = await startFake();
+  options.prepare?.(fake);
+  const at = await open(browser, fake.url + (options.path?.(fake) ?? ""), options);
+  t.after(async () => {
+    await at.close();
+    await fake.stop();
+  });
+  await at.page.locator(".starter, .turn, .trouble").first().waitFor();
+  return { fake, ...at };
+}
+
+const line = (page) => page.locator("#state");
+const seen = (locator) => locator.waitFor({ state: "visible" });
+const says = (page, text) => seen(line(page).getByText(text));
+
+test("the place in the line is a sentence that changes and goes", async (t) => {
+  const { fake, page } = await visit(t);
+  await say(page, "hello");
+  const answer = await fake.asked();
+  answer.queue(3);
+  await says(page, "Third in line.");
+  answer.queue(1);
+  await says(page, "Next in line.");
+  answer.write("Hi");
+  await seen(answers(page).getByText("Hi"));
+  assert.equal(await line(page).textContent(), "");
+  answer.complete();
+});
+
+test("a model that loads says its stage and progress in the line, under the header and in the picker", async (t) => {
+  const { fake, page } = await visit(t, {
+    prepare: (f) => f.models.push(model("Qwen/Qwen3-0.6B", { state: "absent", size_bytes: 1_503_000_000, context_length: 40960 })),
+  });
+  const button = page.getByRole("button", { name: /^Model:/ });
+  await button.click();
+  await seen(page.getByText("On this machine", { exact: true }));
+  await accessible(page, "picker");
+  await page.getByRole("button", { name: /Qwen3-0\.6B/ }).click();
+  assert.equal(await fake.loads.take(), "Qwen/Qwen3-0.6B");
+  fake.setModel(model("Qwen/Qwen3-0.6B", { state: "loading", detail: "Loading weights, 0.6 of 1.5 GB", progress: 0.4 }));
+  await says(page, "Qwen3-0.6B: Loading weights, 0.6 of 1.5 GB.");
+  assert.equal(await page.locator("#progress").isVisible(), true);
+  await say(page, "hello");
+  const answer = await fake.asked();
+  assert.equal(answer.request.model, "Qwen/Qwen3-0.6B");
+  answer.load({ detail: "Warming up", progress: 0.9 });
+  await says(page, "Qwen3-0.6B: Warming up.");
+  fake.setModel(model("Qwen/Qwen3-0.6B"));
+  answer.write("Ready").complete();
+  await seen(answers(page).getByText("Ready"));
+  await page.locator("#progress").waitFor({ state: "hidden" });
+});
+
+test("a model that can't be loaded says why", async (t) => {
+  const { fake, page } = await visit(t);
+  fake.setModel(model("tokenwire-demo", { default: true, state: "failed", detail: "Not enough memory." }));
+  await says(page, /could not be loaded: Not enough memory\./);
+});
+
+test("a link that drops in the middle of an answer goes on, with no letter lost or doubled", async (t) => {
+  const { fake, page } = await visit(t, { expected: OFFLINE });
+  await say(page, "count");
+  const answer = await fake.asked();
+  const words = Array.from({ length: 12 }, (_, i) => `word-${i} 👩‍🚀 `);
+  for (const [i, word] of words.entries()) {
+    answer.write(word);
+    if (i % 4 === 1) fake.drop();
+    await seen(answers(page).getByText(`word-${i} `));
+  }
+  answer.complete();
+  await page.locator(".turn[data-phase=completed]").waitFor();
+  assert.equal((await answers(page).textContent()).trim(), words.join("").trim());
+  assert.equal(fake.creates.length, 1);
+});
+
+test("a lost server is said after a moment, the message waits, and is sent once", async (t) => {
+  const { fake, page } = await visit(t, { expected: OFFLINE });
+  fake.away = true;
+  fake.drop();
+  await says(page, "No connection to the server. Trying again.");
+  await say(page, "are you there?");
+  await says(page, "No connection. Your message is sent when it is back.");
+  fake.away = false;
+  await page.getByRole("button", { name: "Try now" }).click();
+  const answer = await fake.asked();
+  answer.write("Yes.").complete();
+  await seen(answers(page).getByText("Yes."));
+  assert.equal(fake.creates.length, 1);
+  assert.equal(await line(page).textContent(), "");
+});
+
+test("a failed answer is a sentence with a Retry that asks again", async (t) => {
+  const { fake, page } = await visit(t);
+  await say(page, "hello");
+  (await fake.asked()).write("It began").fail({ code: "server_error", message: "The model ran out of memory" });
+  const trouble = page.getByRole("alert");
+  await seen(trouble.getByText("The model ran out of memory. What was written until then is kept above."));
+  await accessible(page, "error");
+  await trouble.getByRole("button", { name: "Retry" }).click();
+  const again = await fake.asked();
+  assert.equal(again.prompt, "hello");
+  again.write("Better.").complete();
+  await seen(answers(page).getByText("Better."));
+  assert.equal(await page.locator(".turn").count(), 1);
+});
+
+test("a refused message is a sentence, and its text is kept over a reload", async (t) => {
+  const { fake, page } = await visit(t);
+  fake.refusal = { type: "rate_limit_error", code: "rate_limit_exceeded", message: "Too many." };
+  await say(page, "keep me");
+  await seen(page.getByText("The line is full right now."));
+  await page.goto(fake.url);
+  await page.reload();
+  assert.equal(await composer(page).inputValue(), "keep me");
+  fake.refusal = { type: "rate_limit_error", code: "rate_limit_exceeded", message: "Too many." };
+  await composer(page).press("Enter");
+  await page.getByRole("button", { name: "Retry" }).click();
+  (await fake.asked()).write("Kept").complete();
+  await seen(answers(page).getByText("Kept"));
+  await page.getByRole("link", { name: "New chat", exact: true }).first().click();
+  await seen(page.locator(".starter").first());
+  assert.equal(await composer(page).inputValue(), "");
+});
+
+test("a server about to restart says so, and the answer goes on afterwards", async (t) => {
+  const { fake, page } = await visit(t, { expected: OFFLINE });
+  await say(page, "hello");
+  const answer = await fake.asked();
+  answer.write("Before. ");
+  await seen(answers(page).getByText("Before."));
+  fake.say({ type: "tokenwire:server.draining", sequence_number: 0, grace_ms: 1000 });
+  await says(page, /about to restart/);
+  fake.close(1012, "200");
+  answer.write("After.").complete();
+  await seen(answers(page).getByText("Before. After."));
+  await page.waitForFunction(() => document.getElementById("state").textContent === "");
+});
+
+test("an answer that could not be saved, and one cut at its limit, say so", async (t) => {
+  const { fake, page } = await visit(t);
+  await say(page, "one");
+  (await fake.asked()).write("Gone soon").complete({ store: false });
+  await seen(page.getByText("could not be saved"));
+  await say(page, "two");
+  (await fake.asked()).write("Long").cut();
+  await seen(page.getByText("Cut off at the length limit"));
+});
+
+test("a chat that is gone, and a page that is older than its server, say so", async (t) => {
+  const { fake, page } = await visit(t, { path: () => "/#/c/conv_gone", expected: OFFLINE, prepare: (f) => { f.build = "another"; } });
+  await seen(page.getByText("This chat isn't on the server."));
+  await says(page, "This page has a newer version.");
+  assert.equal(fake.creates.length, 0);
+});
+
+test("Markdown is drawn as nodes: no script, no picture from elsewhere, code with colours and copy", async (t) => {
+  const { fake, page, context } = await visit(t, { permissions: ["clipboard-read", "clipboard-write"] });
+  await say(page, "markdown");
+  const answer = await fake.asked();
+  for (let i = 0; i < MARKDOWN.length; i += 7) answer.write(MARKDOWN.slice(i, i + 7));
+  answer.complete();
+  const md = answers(page);
+  await seen(md.getByText("The end."));
+  await md.locator(".hljs-keyword").first().waitFor();
+  assert.equal(await md.locator("script, img").count(), 0);
+  assert.equal(await md.locator("td").count(), 2);
+  assert.equal(await md.getByRole("link", { name: "image: p, evil.example" }).count(), 1);
+  assert.equal(await md.getByRole("link", { name: "a link" }).getAttribute("rel"), "noopener noreferrer nofollow");
+  await md.getByRole("button", { name: "Copy code" }).click();
+  await seen(md.getByText("Copied"));
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "print('hi')\nfor i in range(3):\n    print(i)");
+  await page.getByRole("button", { name: "Copy answer" }).click();
+  await page.getByRole("button", { name: "Copied" }).first().waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), MARKDOWN);
+  assert.equal(context.pages().length, 1);
+});
+
+test("copying works where there is no clipboard API", async (t) => {
+  const { fake, page } = await visit(t);
+  await page.evaluate(() => {
+    Object.defineProperty(navigator, "clipboard", { value: undefined });
+    document.addEventListener("copy", () => {
+      globalThis.copied = document.activeElement.value;
+    });
+  });
+  await say(page, "hello");
+  (await fake.asked()).write("Take this").complete();
+  await page.locator(".turn[data-phase=completed]").hover();
+  await page.getByRole("button", { name: "Copy answer" }).click();
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  assert.equal(await page.evaluate(() => globalThis.copied), "Take this");
+});
+
+test("Enter during a composition doesn't send", async (t) => {
+  const { fake, page, context } = await visit(t);
+  await composer(page).focus();
+  const client = await context.newCDPSession(page);
+  await client.send("Input.imeSetComposition", { text: "にほ", selectionStart: 2, selectionEnd: 2 });
+  await page.evaluate(() => {
+    const box = document.getElementById("prompt");
+    box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", isComposing: true, bubbles: true, cancelable: true }));
+    box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", keyCode: 229, bubbles: true, cancelable: true }));
+  });
+  await client.send("Input.insertText", { text: "日本" });
+  assert.equal(fake.creates.length, 0);
+  await page.keyboard.press("Enter");
+  assert.equal((await fake.asked()).prompt, "日本");
+});
+
+test("the view follows the text, lets go when the person scrolls up, and comes back by the button", async (t) => {
+  const { fake, page } = await visit(t);
+  await say(page, "long");
+  const answer = await fake.asked();
+  const left = () => page.locator("#scroller").evaluate((s) => s.scrollHeight - s.clientHeight - s.scrollTop);
+  const write = async (from, to) => {
+    for (let i = from; i < to; i++) answer.write(`Paragraph ${i}.\n\n`);
+    await answers(page).getByText(`Paragraph ${to - 1}.`).waitFor();
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  };
+  await write(0, 60);
+  assert.ok((await left()) <= 2);
+  await page.locator("#scroller").hover();
+  await page.mouse.wheel(0, -400);
+  await seen(page.getByRole("button", { name: "Latest" }));
+  const top = await page.locator("#scroller").evaluate((s) => s.scrollTop);
+  await write(60, 90);
+  assert.equal(await page.locator("#scroller").evaluate((s) => s.scrollTop), top);
+  await page.getByRole("button", { name: "Latest" }).click();
+  assert.ok((await left()) <= 2);
+  await write(90, 120);
+  assert.ok((await left()) <= 2);
+  answer.complete();
+});
+
+test("a long answer costs the same script per token at its end as at its start", async (t) => {
+  const { fake, page, context } = await visit(t);
+  const client = await context.newCDPSession(page);
+  await client.send("Performance.enable");
+  const script = async () => (await client.send("Performance.getMetrics")).metrics.find((m) => m.name === "ScriptDuration").value;
+  await say(page, "long");
+  const answer = await fake.asked();
+  const costs = [];
+  for (let third = 0; third < 3; third++) {
+    const before = await script();
+    for (let step = 0; step < 150; step++) {
+      for (let i = 0; i < 12; i++) answer.write(["- a **list** of ", "some words\n", "and `code`", "\n\n"][i % 4]);
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    }
+    costs.push((await script()) - before);
+  }
+  answer.complete();
+  await page.locator(".turn[data-phase=completed]").waitFor();
+  assert.ok(costs[2] < 1.5 * costs[0], `seconds of script per third: ${costs.map((c) => c.toFixed(2)).join(", ")}`);
+});
+
+test("chats are renamed, deleted and brought back from the list", async (t) => {
+  const { fake, page } = await visit(t, { prepare: (f) => f.conversation("Bread") });
+  const link = page.getByRole("link", { name: "Bread" });
+  await link.dblclick();
+  await page.getByRole("textbox", { name: "Title of the chat" }).fill("Sourdough");
+  await page.keyboard.press("Enter");
+  const renamed = page.getByRole("link", { name: "Sourdough" });
+  await seen(renamed);
+  await page.waitForFunction(() => fetch("/v1/conversations").then((r) => r.json()).then((l) => l.data[0].title === "Sourdough"));
+  await page.getByRole("button", { name: "Options for Sourdough" }).click();
+  await seen(page.getByRole("menuitem", { name: "Delete" }));
+  await accessible(page, "menu");
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await renamed.waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Undo" }).click();
+  await seen(renamed);
+  await page.getByRole("button", { name: "Options for Sourdough" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  assert.equal(fake.conversations.size, 1);
+  await page.reload();
+  await seen(page.getByText("Your chats will be listed here."));
+  assert.equal(fake.conversations.size, 0);
+});
+
+test("a long list of chats is read page by page", async (t) => {
+  const { page } = await visit(t, { prepare: (f) => Array.from({ length: 95 }, (_, i) => f.conversation(`Chat ${i}`, 1_700_000_000 - i)) });
+  await seen(page.getByRole("link", { name: "Chat 39", exact: true }));
+  await page.getByRole("link", { name: "Chat 39", exact: true }).scrollIntoViewIfNeeded();
+  await page.locator("#history").evaluate((n) => { n.scrollTop = n.scrollHeight; });
+  await page.getByRole("link", { name: "Chat 79", exact: true }).waitFor();
+  await page.locator("#history").evaluate((n) => { n.scrollTop = n.scrollHeight; });
+  await page.getByRole("link", { name: "Chat 94", exact: true }).waitFor();
+  assert.equal(await page.getByRole("link", { name: /^Chat \d+$/ }).count(), 95);
+});
+
+test("an answer begun in another tab is written here too, and a draft stays with its chat", async (t) => {
+  const { fake, page, context } = await visit(t);
+  await say(page, "hello");
+  (await fake.asked()).write("Hi").complete();
+  await seen(answers(page).getByText("Hi"));
+  await composer(page).fill("unsent words");
+  await page.waitForFunction(() => localStorage.getItem("tokenwire.drafts")?.includes("unsent words"));
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await seen(answers(other).getByText("Hi"));
+  assert.equal(await composer(other).inputValue(), "unsent words");
+  await say(other, "from the other tab");
+  const answer = await fake.asked();
+  fake.say({ type: "tokenwire:response.started", sequence_number: 0, conversation_id: answer.request.conversation, response_id: answer.response.id, origin_connection_id: "x" });
+  answer.write("Seen by both");
+  for (const p of [page, other]) await seen(answers(p).getByText("Seen by both"));
+  answer.complete();
+  for (const p of [page, other]) await p.locator(".turn[data-phase=completed]").nth(1).waitFor();
+  assert.equal(await page.locator(".turn").count(), 2);
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`nothing serious for axe and nothing too wide: ${colorScheme}, wide and on a phone`, async (t) => {
+    for (const size of [{}, { width: 390, height: 844, hasTouch: true, isMobile: true }]) {
+      const { fake, page } = await visit(t, { colorScheme, reducedMotion: "reduce", ...size, prepare: (f) => f.conversation("A chat with a very long title that doesn't fit in any list at all") });
+      const check = async (state) => {
+        await accessible(page, `${state}, ${colorScheme}, ${size.width ?? 1280}`);
+        await fits(page);
+      };
+      await check("empty");
+      if (size.width) {
+        await page.getByRole("button", { name: "List of chats" }).click();
+        await seen(page.getByRole("link", { name: /very long title/ }));
+        await check("drawer");
+        await page.keyboard.press("Escape");
+        await page.waitForFunction(() => document.body.dataset.drawer === "closed");
+      }
+      await composer(page).fill(`wide ${"x".repeat(200)}`);
+      await page.getByRole("button", { name: "Send" }).click();
+      const answer = await fake.asked();
+      answer.write(MARKDOWN.slice(0, 200));
+      await seen(answers(page).getByText("nested"));
+      await check("streaming");
+      answer.write(`${MARKDOWN.slice(200)}\n\n${"y".repeat(300)}\n\n| ${"wide | ".repeat(20)}\n|${"---|".repeat(20)}\n| ${"cell cell | ".repeat(20)}`).complete();
+      await page.locator(".turn[data-phase=completed]").waitFor();
+      await check("done");
+    }
+  });
+}
+
+test("everything can be reached by keyboard, and what is hidden can't", async (t) => {
+  const { page } = await visit(t, { prepare: (f) => f.conversation("Bread") });
+  const stops = new Set();
+  await page.evaluate(() => document.activeElement.blur());
+  for (let i = 0; i < 20; i++) {
+    await page.keyboard.press("Tab");
+    stops.add(await page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent.trim()));
+  }
+  for (const name of ["Skip to the message box", "New chat", "Bread", "Options for Bread", "Theme: auto", "List of chats", "What can you do?", "Message"]) {
+    assert.ok(stops.has(name), `${name} in ${[...stops].join(" | ")}`);
+  }
+  await page.getByRole("button", { name: "List of chats" }).click();
+  await page.waitForFunction(() => document.getElementById("sidebar").inert);
+  await page.keyboard.press("Control+Shift+O");
+  assert.equal(await composer(page).evaluate((n) => n === document.activeElement), true);
+});
+
+test("the theme is chosen, kept, and set before the first paint", async (t) => {
+  const { page } = await visit(t, { colorScheme: "light" });
+  const dark = () => page.evaluate(() => getComputedStyle(document.documentElement).colorScheme);
+  await page.getByRole("button", { name: "Theme: auto" }).click();
+  await page.getByRole("button", { name: "Theme: light" }).click();
+  assert.equal(await dark(), "dark");
+  await page.reload();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  await page.getByRole("button", { name: "Theme: dark" }).click();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), undefined);
+});

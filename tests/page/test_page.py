@@ -1,0 +1,33 @@
+"""The page in headless Chromium: the main path against the real server, odd states against a fake
+one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from support.node import run_node_tests
+from support.server import Server
+
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
+
+
+@pytest.fixture(autouse=True)
+def browser() -> None:
+    assert shutil.which(CHROMIUM), "Chromium is missing: apt-get install chromium, or set CHROMIUM."
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_the_page_works_with_the_real_server(server: Server) -> None:
+    run_node_tests("tests/page/main.test.mjs", url=server.url, seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_the_page_says_what_is_wrong_in_odd_states() -> None:
+    run_node_tests("tests/page/states.test.mjs", seconds=590)

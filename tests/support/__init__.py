@@ -1,0 +1,1 @@
+"""What several tests stand on: a scripted engine, an open house on a live port, small clients."""

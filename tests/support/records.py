@@ -1,0 +1,122 @@
+"""A memory of responses that forgets at the end of the test: `generation.records.Records` in dicts.
+
+It behaves (owners, parents, keys, nothing written when it refuses) and can be held or told to fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tokenwire.errors import ConversationNotFound, NotSaved, PreviousResponseNotFound
+from tokenwire.generation.records import Beginning, Finish
+from tokenwire.wire.items import Item
+
+
+@dataclass
+class Row:
+    """One response as it is stored."""
+
+    user_id: str
+    parent_id: str | None
+    input: list[Item]
+    resource: dict[str, object]
+    durable: bool
+    status: str
+    events: list[str] = field(default_factory=list[str])
+    finish: Finish | None = None
+
+
+class MemoryRecords:
+    """Clear `can_begin` or `can_finish` to hold a write; set `refuse` or `lose` to fail it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self.keys: dict[tuple[str, str], str] = {}
+        self.heads: dict[tuple[str, str], str | None] = {}
+        self.can_begin = asyncio.Event()
+        self.can_begin.set()
+        self.can_finish = asyncio.Event()
+        self.can_finish.set()
+        self.beginning = asyncio.Event()
+        self.finishing = asyncio.Event()
+        self.refuse: Exception | None = None
+        self.lose: Exception | None = None
+
+    def add_conversation(self, user_id: str, conversation_id: str) -> None:
+        self.heads[user_id, conversation_id] = None
+
+    async def begin(self, beginning: Beginning) -> str | None:
+        self.beginning.set()
+        await self.can_begin.wait()
+        if self.refuse is not None:
+            raise self.refuse
+        response, user_id = beginning.response, beginning.user_id
+        key = beginning.idempotency_key
+        if key is not None and (known := self.keys.get((user_id, key))):
+            return known
+        if beginning.parent_id is not None:
+            parent = self._own(user_id, beginning.parent_id)
+            if parent is None:
+                raise PreviousResponseNotFound("None.", param="previous_response_id")
+        self.rows[response.id] = Row(
+            user_id=user_id,
+            parent_id=beginning.parent_id,
+            input=[*beginning.input],
+            resource=response.to_json(),
+            durable=beginning.durable,
+            status=response.status,
+        )
+        if key is not None:
+            self.keys[user_id, key] = response.id
+        conversation = (response.conversation or {}).get("id")
+        if conversation is not None:
+            self.heads[user_id, conversation] = response.id
+        return None
+
+    async def finish(self, finish: Finish) -> None:
+        self.finishing.set()
+        await self.can_finish.wait()
+        if self.lose is not None:
+            raise self.lose
+        row = self.rows.get(finish.response.id)
+        if row is None:
+            raise NotSaved("It was deleted.")
+        row.resource, row.status = finish.response.to_json(), finish.response.status
+        row.events, row.finish = [*finish.events], finish
+
+    async def get(self, user_id: str, response_id: str) -> dict[str, object] | None:
+        row = self._own(user_id, response_id)
+        return row.resource if row else None
+
+    async def status(self, user_id: str, response_id: str) -> str | None:
+        row = self._own(user_id, response_id)
+        return row.status if row else None
+
+    async def events(self, user_id: str, response_id: str) -> Sequence[str] | None:
+        row = self._own(user_id, response_id)
+        return row.events if row else None
+
+    async def chain(self, user_id: str, response_id: str) -> list[Item] | None:
+        row = self._own(user_id, response_id)
+        if row is None:
+            return None
+        before = await self.chain(user_id, row.parent_id) if row.parent_id else []
+        output = row.finish.response.output if row.finish else []
+        return [*(before or []), *row.input, *output]
+
+    async def head(self, user_id: str, conversation_id: str) -> str | None:
+        if (user_id, conversation_id) not in self.heads:
+            raise ConversationNotFound("None.", param="conversation")
+        return self.heads[user_id, conversation_id]
+
+    async def delete(self, user_id: str, response_id: str) -> bool:
+        if self._own(user_id, response_id) is None:
+            return False
+        del self.rows[response_id]
+        return True
+
+    def _own(self, user_id: str, response_id: str) -> Row | None:
+        row = self.rows.get(response_id)
+        return row if row and row.user_id == user_id else None

@@ -1,0 +1,142 @@
+"""A scripted engine behind the Engine protocol: says what a test tells it, as slowly as it is told.
+
+For tests of the other rooms and for load. It behaves (aborts, counts) but knows no model, and the
+product never falls back to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from tokenwire.engine.base import (
+    Delta,
+    Engine,
+    EngineLimits,
+    ModelInfo,
+    ModelState,
+    Prompt,
+    Sampling,
+    StageListener,
+)
+from tokenwire.errors import EngineDead, ModelNotFound
+
+
+MODEL = "scripted"
+Script = Callable[[str, Sampling], list[Delta | Exception]]
+
+
+def say(*words: str, finish: bool = True) -> list[Delta | Exception]:
+    """One delta a word, one token each; the last one finishes with "stop"."""
+    deltas: list[Delta | Exception] = [
+        Delta(word, (index + 1,)) for index, word in enumerate(words)
+    ]
+    if finish:
+        deltas.append(Delta("", (0,), "stop"))
+    return deltas
+
+
+class ScriptedEngine:
+    """Answers by `script(last text, sampling)`; holds before delta `hold_at` until `go`."""
+
+    def __init__(self, script: Script | None = None, *, context: int = 1000) -> None:
+        self.script: Script = script or (lambda _text, _sampling: say("Hello", ", ", "world", "."))
+        self.limits = EngineLimits(context_length=context, max_running=8, kv_tokens=10_000)
+        self.alive = True
+        self.hold_at: int | None = None
+        self.go = asyncio.Event()
+        self.holding = asyncio.Event()
+        self.prompts: list[list[dict[str, object]]] = []
+        self.started: list[str] = []
+        self.aborted: list[str] = []
+        self.running: set[str] = set()
+        self.closed = False
+        self._texts: dict[tuple[int, ...], str] = {}
+
+    async def render(self, messages: list[dict[str, object]]) -> Prompt:
+        """One token for each word of all messages."""
+        self.prompts.append(messages)
+        words = " ".join(str(message["content"]) for message in messages).split()
+        ids = (len(self.prompts), *range(len(words)))
+        self._texts[ids] = str(messages[-1]["content"])
+        return Prompt(ids)
+
+    async def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str
+    ) -> AsyncGenerator[Delta, None]:
+        self.started.append(request_id)
+        self.running.add(request_id)
+        ended = False
+        try:
+            steps = self.script(self._texts.get(prompt.token_ids, ""), sampling)
+            for index, step in enumerate(steps):
+                if index == self.hold_at:
+                    self.holding.set()
+                    await self.go.wait()
+                await asyncio.sleep(0)
+                if isinstance(step, Exception):
+                    self.alive = self.alive and not isinstance(step, EngineDead)
+                    raise step
+                ended = step.finish is not None
+                yield step
+            ended = True
+        finally:
+            self.running.discard(request_id)
+            if not ended:
+                self.aborted.append(request_id)
+
+    async def close(self) -> None:
+        self.closed = True
+        self.alive = False
+
+
+class ScriptedEngines:
+    """The supervisor's face with one engine, ready from the start or once `ready_event` is set."""
+
+    def __init__(self, engine: ScriptedEngine, *, ready: bool = True) -> None:
+        self.engine = engine
+        self.ready_event = asyncio.Event()
+        if ready:
+            self.ready_event.set()
+        self.default = MODEL
+        self.leases = 0
+        self.loads: list[str] = []
+        self._listeners: set[StageListener] = set()
+
+    def states(self) -> list[ModelState]:
+        return [self.state(MODEL)]
+
+    def state(self, model: str) -> ModelState:
+        info = ModelInfo(id=model, path="nowhere", context_length=self.engine.limits.context_length)
+        phase = "ready" if self.ready_event.is_set() else "loading"
+        return ModelState(info=info, phase=phase, is_default=True)
+
+    def resolve(self, name: str | None) -> str:
+        if name not in (None, "", MODEL):
+            raise ModelNotFound(f"The model {name!r} does not exist here.", param="model")
+        return MODEL
+
+    def ready(self, model: str) -> Engine | None:
+        del model
+        return self.engine if self.ready_event.is_set() else None
+
+    def load(self, model: str) -> None:
+        self.loads.append(model)
+
+    def subscribe(self, listener: StageListener) -> Callable[[], None]:
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    @asynccontextmanager
+    async def lease(
+        self, model: str, on_stage: StageListener | None = None
+    ) -> AsyncGenerator[Engine, None]:
+        self.leases += 1
+        try:
+            if not self.ready_event.is_set() and on_stage is not None:
+                on_stage(self.state(model))
+            await self.ready_event.wait()
+            yield self.engine
+        finally:
+            self.leases -= 1

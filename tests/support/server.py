@@ -1,0 +1,133 @@
+"""The real server as a child process, as a user starts it; watched and ended by its own ids."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 60
+
+
+@dataclass(slots=True)
+class Server:
+    """A running `tokenwire serve`. `log` is its standard error."""
+
+    process: subprocess.Popen[str]
+    url: str
+    data_dir: Path
+    log: Path
+    started: float
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait_ready(self, seconds: float = START_S) -> float:
+        """Until /readyz says so. Returns the seconds since the start of the process."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
+                return time.monotonic() - self.started
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise AssertionError(f"the server did not get ready:\n{self.log.read_text()}")
+
+    def engines(self) -> list[int]:
+        """The ids of its engine processes."""
+        return [pid for pid in descendants(self.pid) if "EngineCore" in _title(pid)]
+
+    def stop(self, seconds: float = 20) -> int:
+        """SIGTERM, and wait. Returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(seconds)
+        self._release()
+        return status
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the server alone."""
+        self.process.kill()
+        self.process.wait(10)
+        self._release()
+
+    def _release(self) -> None:
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def start_server(data_dir: Path, *options: str) -> Server:
+    """Start it on a free port and wait for its address. The caller ends it."""
+    log = data_dir.with_suffix(".log")
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tokenwire",
+                "serve",
+                "--port=0",
+                f"--data-dir={data_dir}",
+                *options,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "backend")},
+        )
+    started = time.monotonic()
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if "http://" not in line:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        raise AssertionError(f"no address in {line!r}:\n{log.read_text()}")
+    url = next(word for word in line.split() if word.startswith("http://"))
+    return Server(process, url, data_dir, log, started)
+
+
+def descendants(pid: int) -> list[int]:
+    """Living children, their children, and so on."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (stat := _read(entry / "stat")):
+            parents[int(entry.name)] = int(stat.rsplit(")", 1)[1].split()[1])
+    found, layer = list[int](), [pid]
+    while layer := [child for child, parent in parents.items() if parent in layer]:
+        found += layer
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    stat = _read(Path("/proc") / str(pid) / "stat")
+    return bool(stat) and stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_gone(pids: list[int], seconds: float) -> list[int]:
+    """Wait until none is alive. Returns those that still are."""
+    deadline = time.monotonic() + seconds
+    while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+def _title(pid: int) -> str:
+    return _read(Path("/proc") / str(pid) / "cmdline").replace("\0", " ")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

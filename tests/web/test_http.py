@@ -1,0 +1,325 @@
+"""The HTTP doors beyond creating: who may ask, errors, models, conversations, health, the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.house import USER, open_house, parse_sse
+from support.scripted import MODEL, ScriptedEngine
+from tokenwire.web.parts import DoorLimits
+
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def error_of(answer: httpx.Response) -> tuple[int, object, object]:
+    error = answer.json()["error"]
+    assert set(error) == {"message", "type", "code", "param"}
+    return answer.status_code, error["code"], error["param"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+async def test_a_foreign_host_name_is_refused(tmp_path: Path, host: str) -> None:
+    async with open_house(tmp_path) as house:
+        answer = await house.http.get("/v1/models", headers={"Host": host})
+    assert answer.status_code in (400, 421)
+    if host:
+        assert error_of(answer) == (421, "misdirected_host", None)
+
+
+@pytest.mark.parametrize("host", ["localhost:1234", "LOCALHOST", "127.0.0.1", "[::1]:80"])
+async def test_a_loopback_name_is_served(tmp_path: Path, host: str) -> None:
+    async with open_house(tmp_path) as house:
+        assert (await house.http.get("/healthz", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+async def test_another_sites_page_cannot_post(tmp_path: Path, origin: str) -> None:
+    async with open_house(tmp_path) as house:
+        answer = await house.http.post(
+            "/v1/responses", json={"input": "x"}, headers={"Origin": origin}
+        )
+        assert error_of(answer) == (403, "forbidden_origin", None)
+        assert not house.engine.started
+
+
+async def test_our_own_page_can_post(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        answer = await house.http.post(
+            "/v1/responses", json={"input": "x"}, headers={"Origin": house.url}
+        )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"\xff\xfe", b""])
+async def test_a_body_that_is_no_json_object_is_refused(tmp_path: Path, body: bytes) -> None:
+    async with open_house(tmp_path) as house:
+        for path in ("/v1/responses", "/v1/chat/completions", "/v1/conversations"):
+            answer = await house.http.post(path, content=body)
+            assert error_of(answer) == (400, "invalid_json", None)
+
+
+async def test_a_body_beyond_the_limit_is_refused(tmp_path: Path) -> None:
+    async with open_house(tmp_path, limits=DoorLimits(max_message_bytes=1000)) as house:
+        answer = await house.http.post("/v1/responses", json={"input": "x" * 2000})
+        assert error_of(answer) == (413, "request_too_large", None)
+        assert (await house.http.get("/healthz")).status_code == 200
+
+
+async def test_unknown_paths_and_methods_are_errors_in_the_same_shape(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        assert error_of(await house.http.get("/v2/x")) == (404, "not_found", None)
+        assert error_of(await house.http.put("/v1/models")) == (405, "method_not_allowed", None)
+
+
+async def test_the_socket_address_without_an_upgrade_says_426(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        answer = await house.http.get("/v1/responses")
+    assert error_of(answer) == (426, "upgrade_required", None)
+    assert answer.headers["Upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize("after", ["-2", "x", "1.5"])
+async def test_a_bad_cursor_names_its_field(tmp_path: Path, after: str) -> None:
+    async with open_house(tmp_path) as house:
+        made = (await house.http.post("/v1/responses", json={"input": "x"})).json()
+        answer = await house.http.get(
+            f"/v1/responses/{made['id']}?stream=true&starting_after={after}"
+        )
+        assert error_of(answer) == (400, "invalid_request", "starting_after")
+        answer = await house.http.get(f"/v1/responses/{made['id']}?stream=true&starting_after=99")
+        assert error_of(answer) == (400, "invalid_starting_after", "starting_after")
+
+
+async def test_an_unknown_response_is_not_found_by_any_method(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        for answer in (
+            await house.http.get("/v1/responses/resp_no"),
+            await house.http.get("/v1/responses/resp_no?stream=true"),
+            await house.http.post("/v1/responses/resp_no/cancel"),
+            await house.http.delete("/v1/responses/resp_no"),
+        ):
+            assert error_of(answer) == (404, "response_not_found", "response_id")
+
+
+async def test_cancel_ends_a_running_answer_and_is_idempotent(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 2
+    async with open_house(tmp_path, engine) as house:
+        made = (
+            await house.http.post("/v1/responses", json={"input": "x", "background": True})
+        ).json()
+        await engine.holding.wait()
+        ended = (await house.http.post(f"/v1/responses/{made['id']}/cancel")).json()
+        assert (ended["status"], ended["incomplete_details"]) == (
+            "cancelled",
+            {"reason": "cancelled"},
+        )
+        assert ended["output"][0]["content"][0]["text"] == "Hello, "
+        assert engine.aborted == [made["id"]]
+        assert (await house.http.post(f"/v1/responses/{made['id']}/cancel")).json() == ended
+        stream = await house.http.get(f"/v1/responses/{made['id']}?stream=true")
+        assert parse_sse(stream.text)[-1]["type"] == "response.incomplete"
+
+
+async def test_a_deleted_response_is_gone(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        made = (await house.http.post("/v1/responses", json={"input": "x"})).json()
+        answer = await house.http.delete(f"/v1/responses/{made['id']}")
+        assert answer.json() == {"id": made["id"], "object": "response.deleted", "deleted": True}
+        assert (await house.http.get(f"/v1/responses/{made['id']}")).status_code == 404
+
+
+async def test_an_unstored_response_is_nowhere_on_disk(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        made = (await house.http.post("/v1/responses", json={"input": "x", "store": False})).json()
+        assert made["store"] is False
+        assert await house.store.get(USER, made["id"]) is None
+
+
+async def test_a_background_response_goes_on_without_a_reader(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 1
+    async with open_house(tmp_path, engine) as house:
+        made = (
+            await house.http.post("/v1/responses", json={"input": "x", "background": True})
+        ).json()
+        assert made["status"] in ("queued", "in_progress")
+        engine.go.set()
+        stream = await house.http.get(f"/v1/responses/{made['id']}?stream=true")
+        assert parse_sse(stream.text)[-1]["type"] == "response.completed"
+
+
+async def test_a_plain_stream_that_is_dropped_frees_the_engine(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 2
+    async with open_house(tmp_path, engine) as house:
+        body = {"input": "x", "stream": True}
+        async with house.http.stream("POST", "/v1/responses", json=body) as answer:
+            async for line in answer.aiter_lines():
+                if "output_text.delta" in line:
+                    break
+            (generation_id,) = engine.running
+        source = await house.generations.find(USER, generation_id)
+        await house.generations.finished(source)
+    assert engine.aborted == [generation_id]
+    assert source.status == "cancelled"
+
+
+async def test_chat_completions_stream_as_the_standard_says(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        answer = await house.http.post(
+            "/v1/chat/completions",
+            json={
+                "messages": [{"role": "user", "content": "x"}],
+                "stream": True,
+                "stream_options": {"include_usage": True},
+            },
+        )
+    assert answer.text.endswith("data: [DONE]\n\n")
+    assert "event:" not in answer.text
+    chunks = parse_sse(answer.text)
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
+    assert deltas[0]["role"] == "assistant"
+    assert "".join(d.get("content", "") for d in deltas) == "Hello, world."
+    assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"]["completion_tokens"] == 5
+
+
+async def test_chat_completions_name_their_own_fields(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+
+        async def post(**body: object) -> tuple[int, object, object]:
+            return error_of(await house.http.post("/v1/chat/completions", json=body))
+
+        one = [{"role": "user", "content": "x"}]
+        assert await post() == (400, "invalid_request", "messages")
+        assert await post(messages=[{"role": "x", "content": ""}]) == (
+            400,
+            "invalid_request",
+            "messages[0].role",
+        )
+        assert await post(messages=one, n=2) == (400, "unsupported_parameter", "n")
+        assert await post(messages=one, model="none") == (404, "model_not_found", "model")
+
+
+async def test_models_say_where_they_stand(tmp_path: Path) -> None:
+    async with open_house(tmp_path, ready=False) as house:
+        listing = (await house.http.get("/v1/models")).json()
+        assert [m["id"] for m in listing["data"]] == [MODEL]
+        assert listing["data"][0]["tokenwire"]["state"] == "loading"
+        ready = await house.http.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (503, "loading")
+        house.engines.ready_event.set()
+        assert (await house.http.get("/readyz")).status_code == 200
+        assert (await house.http.get(f"/v1/models/{MODEL}")).json()["id"] == MODEL
+        loaded = await house.http.post("/v1/models/load", json={"model": MODEL})
+        assert (loaded.status_code, house.engines.loads) == (202, [MODEL])
+        assert error_of(await house.http.post("/v1/models/load", json={"model": 1})) == (
+            400,
+            "invalid_request",
+            "model",
+        )
+        unknown = await house.http.post("/v1/models/load", json={"model": "none"})
+        assert error_of(unknown) == (404, "model_not_found", "model")
+
+
+async def test_a_conversation_is_made_renamed_listed_and_deleted(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        made = (await house.http.post("/v1/conversations", json={})).json()
+        await house.http.post("/v1/responses", json={"input": "Hi all", "conversation": made["id"]})
+        opened = (await house.http.get(f"/v1/conversations/{made['id']}")).json()
+        assert (opened["title"], opened["title_source"]) == ("Hi all", "auto")
+        renamed = await house.http.post(f"/v1/conversations/{made['id']}", json={"title": "Mine"})
+        assert (renamed.json()["title"], renamed.json()["title_source"]) == ("Mine", "user")
+        turns = (await house.http.get(f"/v1/conversations/{made['id']}/responses")).json()["data"]
+        assert [t["input"][0]["content"][0]["text"] for t in turns] == ["Hi all"]
+        assert turns[0]["response"]["output"][0]["content"][0]["text"] == "Hello, world."
+        listing = (await house.http.get("/v1/conversations?limit=1")).json()
+        assert [c["id"] for c in listing["data"]] == [made["id"]]
+        assert (await house.http.delete(f"/v1/conversations/{made['id']}")).json()["deleted"]
+        gone = await house.http.get(f"/v1/conversations/{made['id']}")
+        assert error_of(gone) == (404, "conversation_not_found", "conversation")
+
+
+async def test_a_conversations_next_turn_goes_to_its_head(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        made = (await house.http.post("/v1/conversations", json={})).json()
+        body = {"input": "One", "conversation": made["id"]}
+        first = (await house.http.post("/v1/responses", json=body)).json()
+        second = (await house.http.post("/v1/responses", json={**body, "input": "Two"})).json()
+        assert second["previous_response_id"] == first["id"]
+        assert len(house.engine.prompts[-1]) == 3
+        root = {**body, "input": "New root", "previous_response_id": None}
+        await house.http.post("/v1/responses", json=root)
+        assert len(house.engine.prompts[-1]) == 1
+
+
+async def test_bad_conversation_requests_name_the_field(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        made = (await house.http.post("/v1/conversations", json={})).json()
+        path = f"/v1/conversations/{made['id']}"
+        assert error_of(await house.http.post(path, json={"title": 3})) == (
+            400,
+            "invalid_request",
+            "title",
+        )
+        assert error_of(await house.http.post(path, json={})) == (400, "invalid_request", "title")
+        assert error_of(await house.http.get("/v1/conversations?limit=0")) == (
+            400,
+            "invalid_request",
+            "limit",
+        )
+        assert error_of(await house.http.get("/v1/conversations?after=zzz")) == (
+            400,
+            "invalid_request",
+            "after",
+        )
+
+
+async def test_the_same_idempotency_key_gives_the_same_response(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        headers = {"Idempotency-Key": "k1"}
+        first = await house.http.post("/v1/responses", json={"input": "x"}, headers=headers)
+        again = await house.http.post("/v1/responses", json={"input": "x"}, headers=headers)
+        assert again.json() == first.json()
+        assert len(house.engine.started) == 1
+
+
+async def test_the_page_is_served_compressed_and_under_its_policy(tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    (page / "assets").mkdir(parents=True)
+    (page / "index.html").write_text("<!doctype html><title>x</title>")
+    (page / "assets" / "app-1.js").write_text("1")
+    (page / "assets" / "app-1.js.br").write_bytes(b"packed")
+    (tmp_path / "secret").write_text("s")
+    async with open_house(tmp_path) as house:
+        index = await house.http.get("/")
+        assert index.headers["Cache-Control"] == "no-cache"
+        assert "trusted-types 'none'" in index.headers["Content-Security-Policy"]
+        assert index.headers["X-Content-Type-Options"] == "nosniff"
+        request = house.http.build_request(
+            "GET", "/assets/app-1.js", headers={"Accept-Encoding": "br"}
+        )
+        answer = await house.http.send(request, stream=True)
+        raw = b"".join([chunk async for chunk in answer.aiter_raw()])
+        assert (raw, answer.headers["Content-Encoding"]) == (b"packed", "br")
+        assert "immutable" in answer.headers["Cache-Control"]
+        for path in ("/assets/../../secret", "/assets/%2e%2e/%2e%2e/secret", "/assets/none.js"):
+            assert (await house.http.get(path)).status_code == 404
+
+
+async def test_events_of_a_stream_are_named_like_their_type(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        text = (await house.http.post("/v1/responses", json={"input": "x", "stream": True})).text
+    blocks = [block for block in text.split("\n\n") if block.startswith("event: ")]
+    assert len(blocks) > 5
+    for block in blocks:
+        name, data = block.split("\n")
+        assert name.removeprefix("event: ") == json.loads(data.removeprefix("data: "))["type"]

@@ -1,0 +1,320 @@
+"""The WebSocket door: lanes, bad frames, disconnects, the page's own events, draining."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import websockets
+
+from support.house import USER, Json, open_house, receive, receive_until, text_of
+from support.scripted import ScriptedEngine, say
+from tokenwire.generation.admission import AdmissionLimits
+from tokenwire.web.parts import DoorLimits
+from tokenwire.wire.session import SessionLimits
+
+
+END = ("response.completed", "response.incomplete", "response.failed")
+
+
+def create(text: str = "x", **fields: object) -> str:
+    return json.dumps({"type": "response.create", "input": text, **fields})
+
+
+async def assert_usable(socket: websockets.ClientConnection) -> None:
+    """The connection still answers."""
+    await socket.send(create("Still there?"))
+    assert text_of(await receive_until(socket, *END)) == "Hello, world."
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "param"),
+    [
+        ("{", "invalid_json", None),
+        ("[]", "invalid_json", None),
+        (b"\x00\x01", "invalid_json", None),
+        (b"", "invalid_json", None),
+        ("{}", "unknown_event_type", "type"),
+        ('{"type":"response.explode"}', "unknown_event_type", "type"),
+        ('{"type":"tokenwire:ping"}', "unknown_event_type", "type"),
+        (
+            '{"type":"response.create","input":"x","stream_id":"a b"}',
+            "invalid_stream_id",
+            "stream_id",
+        ),
+        ('{"type":"response.create","input":"x","stream_id":""}', "invalid_stream_id", "stream_id"),
+        ('{"type":"response.create","input":"x","stream_id":7}', "invalid_stream_id", "stream_id"),
+        ('{"type":"response.cancel"}', "response_not_found", "response_id"),
+        ('{"type":"response.cancel","response_id":"resp_no"}', "response_not_found", "response_id"),
+    ],
+)
+async def test_a_bad_frame_is_an_error_event_and_the_connection_stays_usable(
+    tmp_path: Path, frame: str | bytes, code: str, param: str | None
+) -> None:
+    async with open_house(tmp_path) as house, house.connect() as socket:
+        await socket.send(frame)
+        refusal = await receive(socket)
+        assert refusal["type"] == "error"
+        assert isinstance(refusal["status"], int)
+        error = refusal["error"]
+        assert (error["code"], error["param"]) == (code, param)
+        assert not house.engine.started
+        await assert_usable(socket)
+
+
+async def test_an_error_goes_to_its_lane(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, house.connect() as socket:
+        await socket.send(create(stream_id="lane-1", model="none"))
+        refusal = await receive(socket)
+    assert (refusal["stream_id"], refusal["status"]) == ("lane-1", 404)
+
+
+async def test_a_client_that_sends_only_garbage_is_closed(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, house.connect() as socket:
+
+        async def babble() -> None:
+            for _ in range(100):
+                await socket.send("{")
+                await receive(socket)
+
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await babble()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4400
+
+
+async def test_a_frame_beyond_the_limit_is_closed_with_1009(tmp_path: Path) -> None:
+    limits = DoorLimits(max_message_bytes=4096)
+    async with open_house(tmp_path, limits=limits) as house:
+        async with house.connect() as socket:
+            await socket.send("x" * 8192)
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await receive(socket)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+        async with house.connect() as other:
+            await assert_usable(other)
+
+
+async def test_another_sites_page_cannot_connect(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        port = int(house.url.rsplit(":", 1)[1])
+        for name, origin, status in (
+            ("127.0.0.1", "https://evil.example", 403),
+            ("evil.example", None, 421),
+        ):
+            url = f"ws://{name}:{port}/v1/responses"
+            headers = {"Origin": origin} if origin else None
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                async with websockets.connect(
+                    url, host="127.0.0.1", port=port, additional_headers=headers
+                ):
+                    pass
+            assert refused.value.response.status_code == status
+
+
+async def test_lanes_answer_side_by_side_and_each_in_order(tmp_path: Path) -> None:
+    engine = ScriptedEngine(lambda text, _: say(*(f"{text}{n} " for n in range(5))))
+    async with open_house(tmp_path, engine) as house, house.connect() as socket:
+        for lane in ("a", "b", "c"):
+            await socket.send(create(lane, stream_id=lane))
+            await socket.send(create(lane.upper(), stream_id=lane))
+        events: list[Json] = []
+        while sum(event["type"] in END for event in events) < 6:
+            events.append(await receive(socket))
+    for lane in ("a", "b", "c"):
+        own = [event for event in events if event["stream_id"] == lane]
+        first = next(i for i, event in enumerate(own) if event["type"] in END) + 1
+        for part, word in ((own[:first], lane), (own[first:], lane.upper())):
+            assert [event["sequence_number"] for event in part] == list(range(len(part)))
+            assert text_of(part) == "".join(f"{word}{n} " for n in range(5))
+
+
+async def test_an_unstored_answer_is_continued_on_its_connection_only(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        async with house.connect() as socket:
+            await socket.send(create("First", store=False))
+            first = (await receive_until(socket, *END))[-1]["response"]
+            await socket.send(create("Second", store=False, previous_response_id=first["id"]))
+            await receive_until(socket, *END)
+            assert [m["content"] for m in house.engine.prompts[-1]] == [
+                "First",
+                "Hello, world.",
+                "Second",
+            ]
+        async with house.connect() as other:
+            await other.send(create("Third", previous_response_id=first["id"]))
+            error = (await receive(other))["error"]
+            assert error["code"] == "previous_response_not_found"
+            await assert_usable(other)
+
+
+async def test_a_plain_client_that_leaves_frees_the_engine(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 1
+    async with open_house(tmp_path, engine) as house:
+        async with house.connect() as socket:
+            await socket.send(create())
+            created = (await receive(socket))["response"]
+            await engine.holding.wait()
+        source = await house.generations.find(USER, str(created["id"]))
+        await house.generations.finished(source)
+    assert engine.aborted == [created["id"]]
+    assert source.status == "cancelled"
+
+
+async def test_a_page_that_leaves_at_the_first_event_finds_its_answer_again(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 1
+    async with open_house(tmp_path, engine) as house:
+        async with house.connect(page=True) as socket:
+            await socket.send(create(stream_id="l1"))
+            events = await receive_until(socket, "response.created")
+            created = next(e for e in events if e["type"] == "response.created")["response"]
+            socket.transport.abort()
+        engine.go.set()
+        async with house.connect(page=True) as socket:
+            attach = {"type": "tokenwire:response.attach", "response_id": created["id"]}
+            await socket.send(json.dumps({**attach, "starting_after": 0, "stream_id": "l1"}))
+            events = await receive_until(socket, *END)
+    own = [e for e in events if not str(e["type"]).startswith("tokenwire:")]
+    assert text_of(own) == "Hello, world."
+    assert [event["sequence_number"] for event in own] == list(range(1, len(own) + 1))
+    attached = next(e for e in events if e["type"] == "tokenwire:response.attached")
+    assert attached["response_id"] == created["id"]
+
+
+async def test_the_page_is_greeted_with_limits_and_models(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, house.connect(page=True) as socket:
+        assert socket.subprotocol == "tokenwire.v1"
+        hello, *_ = await receive_until(socket, "tokenwire:model.state")
+        assert hello["type"] == "tokenwire:hello"
+        assert hello["protocol"] == "tokenwire.v1"
+        assert hello["server_id"] == "srv_test"
+        await socket.send(json.dumps({"type": "tokenwire:ping", "t": 42}))
+        assert (await receive_until(socket, "tokenwire:pong"))[-1]["t"] == 42
+
+
+async def test_other_tabs_hear_of_a_conversation_and_its_answers(tmp_path: Path) -> None:
+    async with (
+        open_house(tmp_path) as house,
+        house.connect(page=True) as first,
+        house.connect(page=True) as second,
+    ):
+        made = (await house.http.post("/v1/conversations", json={})).json()
+        news = (await receive_until(second, "tokenwire:conversation.changed"))[-1]
+        assert (news["op"], news["conversation_id"]) == ("created", made["id"])
+        await first.send(create("Title please", stream_id="l1", conversation=made["id"]))
+        events = await receive_until(second, "tokenwire:conversation.changed")
+        titles = [e["conversation"]["title"] for e in events if e.get("conversation")]
+        assert titles[-1] == "Title please"
+        started = next(e for e in events if e["type"] == "tokenwire:response.started")
+        assert started["conversation_id"] == made["id"]
+        attach = {"type": "tokenwire:response.attach", "response_id": started["response_id"]}
+        await second.send(json.dumps({**attach, "stream_id": "l9"}))
+        assert text_of(await receive_until(second, *END)) == "Hello, world."
+
+
+async def test_cancel_on_the_socket_ends_the_lane(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 2
+    async with open_house(tmp_path, engine) as house, house.connect() as socket:
+        await socket.send(create(stream_id="a"))
+        await engine.holding.wait()
+        await socket.send(json.dumps({"type": "response.cancel", "stream_id": "a"}))
+        last = (await receive_until(socket, *END))[-1]
+    response = last["response"]
+    assert (last["type"], response["status"]) == ("response.incomplete", "cancelled")
+    assert engine.aborted == [response["id"]]
+
+
+async def test_the_place_in_the_line_is_told_as_it_changes(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 1
+    admission = AdmissionLimits(max_running=1)
+    async with open_house(tmp_path, engine, admission=admission) as house:
+        async with house.connect() as socket:
+            for lane in ("a", "b", "c"):
+                await socket.send(create(stream_id=lane))
+            events: list[Json] = []
+            while not any(_place(event) == 2 for event in events):
+                events.append(await receive(socket))
+            engine.hold_at = None
+            engine.go.set()
+            while sum(event["type"] in END for event in events) < 3:
+                events.append(await receive(socket))
+    third = [event for event in events if event["stream_id"] == "c"]
+    assert third[0]["type"] == "response.created"
+    assert [place for event in third if (place := _place(event))] in ([2, 1], [2])
+    assert third[-1]["type"] == "response.completed"
+
+
+def _place(event: Json) -> int | None:
+    extra = event.get("response", {}).get("tokenwire", {})
+    return extra.get("queue", {}).get("position")
+
+
+async def test_a_full_line_refuses_and_says_so_on_the_lane(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 0
+    admission = AdmissionLimits(max_running=1, max_waiting=1)
+    async with open_house(tmp_path, engine, admission=admission) as house:
+        async with house.connect() as socket:
+            for lane in ("a", "b", "c"):
+                await socket.send(create(stream_id=lane))
+            refusal = (await receive_until(socket, "error"))[-1]
+            answer = await house.http.post("/v1/responses", json={"input": "x"})
+    assert (refusal["status"], refusal["stream_id"]) == (429, "c")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+
+
+async def test_a_reader_that_stalls_slows_no_one_and_is_cut(tmp_path: Path) -> None:
+    engine = ScriptedEngine(lambda _text, _sampling: say(*["word " * 200] * 12_000))
+    limits = DoorLimits(send_timeout_s=0.5)
+    async with open_house(tmp_path, engine, limits=limits) as house:
+        async with house.connect() as stalled, house.connect() as quick:
+            stalled.transport.pause_reading()
+            await stalled.send(create(store=False))
+            await quick.send(create("short", store=False, stream_id="q"))
+            engine.script = lambda _text, _sampling: say("short")
+            await quick.send(create("short", store=False, stream_id="r"))
+            ended = 0
+            while ended < 2:
+                ended += (await receive(quick))["type"] in END
+            await house.generations.settle(10)
+        assert house.generations.running == 0
+
+
+async def test_draining_tells_the_page_and_closes_with_1012(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 1
+    async with open_house(tmp_path, engine) as house, house.connect(page=True) as socket:
+        await socket.send(create(stream_id="l1"))
+        await engine.holding.wait()
+        house.parts.hub.draining(2.0)
+        house.generations.drain()
+        refused = await house.http.post("/v1/responses", json={"input": "x"})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        await house.generations.close()
+        house.parts.draining.set()
+        events = await receive_until(socket, "response.incomplete")
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await receive(socket)
+    assert "tokenwire:server.draining" in [event["type"] for event in events]
+    response = events[-1]["response"]
+    assert response["incomplete_details"] == {"reason": "interrupted"}
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+
+
+async def test_a_33rd_named_lane_is_refused(tmp_path: Path) -> None:
+    limits = DoorLimits(session=SessionLimits(max_lanes=2))
+    async with open_house(tmp_path, limits=limits) as house, house.connect() as socket:
+        for lane in ("a", "b"):
+            await socket.send(create(stream_id=lane))
+            await receive_until(socket, *END)
+        await socket.send(create(stream_id="c"))
+        error = (await receive(socket))["error"]
+        assert error["code"] == "websocket_stream_limit_reached"
+        await assert_usable(socket)

@@ -1,0 +1,147 @@
+"""Items: what may be sent as input, its canonical form, and what a chat template reads of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tokenwire.errors import InvalidRequest, TokenwireError, UnsupportedParameter
+from tokenwire.wire.items import canonical_input, chat_messages, item_text, output_message
+
+
+def message(role: str, *parts: dict[str, object]) -> dict[str, object]:
+    return {"type": "message", "status": "completed", "role": role, "content": [*parts]}
+
+
+def test_a_string_is_one_message_of_the_user() -> None:
+    text: dict[str, object] = {"type": "input_text", "text": "Hi"}
+
+    assert canonical_input("Hi") == [message("user", text)]
+
+
+def test_a_message_may_leave_out_its_type_and_give_its_content_as_a_string() -> None:
+    items = canonical_input([{"role": "developer", "content": "Be kind."}])
+
+    assert items == [message("developer", {"type": "input_text", "text": "Be kind."})]
+
+
+def test_text_of_the_assistant_becomes_output_text_and_text_of_others_input_text() -> None:
+    items = canonical_input(
+        [
+            {"role": "assistant", "content": [{"type": "output_text", "text": "a"}]},
+            {"role": "user", "content": [{"type": "text", "text": "b"}]},
+        ]
+    )
+
+    assert [part["type"] for item in items for part in parts_of(item)] == [
+        "output_text",
+        "input_text",
+    ]
+
+
+def parts_of(item: dict[str, object]) -> list[dict[str, object]]:
+    content = item["content"]
+    assert isinstance(content, list)
+    return content  # pyright: ignore[reportUnknownVariableType]
+
+
+def test_a_refusal_is_read_as_text() -> None:
+    items = canonical_input(
+        [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}]
+    )
+
+    assert item_text(items[0]) == "No."
+
+
+def test_a_phase_of_the_assistant_is_kept() -> None:
+    items = canonical_input([{"role": "assistant", "content": "x", "phase": "commentary"}])
+
+    assert items[0]["phase"] == "commentary"
+
+
+def test_an_id_that_a_client_sends_is_not_kept() -> None:
+    assert "id" not in canonical_input([{"id": "msg_theirs", "role": "user", "content": "x"}])[0]
+
+
+def test_reasoning_items_are_left_out() -> None:
+    items = canonical_input([{"type": "reasoning"}, {"role": "user", "content": "x"}])
+
+    assert [item["type"] for item in items] == ["message"]
+
+
+REFUSALS: list[tuple[object, type[TokenwireError], str]] = [
+    ([], InvalidRequest, "input"),
+    (5, InvalidRequest, "input"),
+    ({"role": "user", "content": "x"}, InvalidRequest, "input"),
+    ([{"type": "reasoning"}], InvalidRequest, "input"),
+    ([{"role": "user", "content": "x"}, 5], InvalidRequest, "input[1]"),
+    ([{"type": "function_call_output"}], UnsupportedParameter, "input[0].type"),
+    ([{"type": ["message"]}], UnsupportedParameter, "input[0].type"),
+    ([{"content": "x"}], InvalidRequest, "input[0].role"),
+    ([{"role": "robot", "content": "x"}], InvalidRequest, "input[0].role"),
+    ([{"role": ["user"], "content": "x"}], InvalidRequest, "input[0].role"),
+    ([{"role": "user"}], InvalidRequest, "input[0].content"),
+    ([{"role": "user", "content": []}], InvalidRequest, "input[0].content"),
+    ([{"role": "user", "content": {}}], InvalidRequest, "input[0].content"),
+    ([{"role": "user", "content": ["x"]}], InvalidRequest, "input[0].content[0]"),
+    (
+        [{"role": "user", "content": [{"type": "input_image"}]}],
+        UnsupportedParameter,
+        "input[0].content[0].type",
+    ),
+    (
+        [{"role": "user", "content": [{"type": "input_text", "text": None}]}],
+        InvalidRequest,
+        "input[0].content[0].text",
+    ),
+    (
+        [{"role": "assistant", "content": [{"type": "refusal"}]}],
+        InvalidRequest,
+        "input[0].content[0].refusal",
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "kind", "param"), REFUSALS)
+def test_what_is_wrong_in_the_input_is_refused_by_the_name_of_its_field(
+    value: object, kind: type[TokenwireError], param: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        canonical_input(value)
+
+    assert caught.value.param == param
+
+
+def test_the_name_of_the_field_is_that_of_the_request() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        canonical_input([1], "messages")
+
+    assert caught.value.param == "messages[0]"
+
+
+def test_a_template_reads_the_instructions_first_and_developers_as_the_system() -> None:
+    items = canonical_input(
+        [{"role": "developer", "content": "Short."}, {"role": "user", "content": "Hi"}]
+    )
+
+    assert chat_messages("Be kind.", items) == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "system", "content": "Short."},
+        {"role": "user", "content": "Hi"},
+    ]
+
+
+def test_a_template_without_instructions_reads_the_items_alone() -> None:
+    assert chat_messages(None, [output_message("msg_1", "Hi", "completed")]) == [
+        {"role": "assistant", "content": "Hi"}
+    ]
+
+
+def test_the_text_of_an_item_is_that_of_all_its_parts() -> None:
+    parts: list[dict[str, object]] = [
+        {"type": "input_text", "text": "a"},
+        {"type": "input_text", "text": "b"},
+    ]
+
+    assert item_text(message("user", *parts)) == "ab"
+    assert item_text({"role": "user", "content": "plain"}) == "plain"
+    assert item_text({"role": "user"}) == ""
