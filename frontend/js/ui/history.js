@@ -45,7 +45,9 @@ export function createHistory(hooks) {
   nav.addEventListener("keydown", (event) => {
     if (!(event.target instanceof HTMLInputElement)) walk(event, /** @type {HTMLElement[]} */ ([...nav.querySelectorAll(".row-title")]));
   });
-  new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && hooks.onOlder(), { root: nav }).observe(more);
+  const reached = new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && hooks.onOlder(), { root: nav });
+  /** @type {string | null} */
+  let asked = null;
   // The headings are made from today; tomorrow they are others.
   const atMidnight = () => setTimeout(() => (draw(), atMidnight()), untilMidnight(new Date()) + 1_000);
   atMidnight();
@@ -82,6 +84,11 @@ export function createHistory(hooks) {
     note.textContent = listError ? `${listError} ` : listed && !nodes.length ? "Your chats will be listed here." : "";
     if (listError) note.append(h("button", { type: "button", class: "link-button", onclick: hooks.onRetry }, "Retry"));
     arrange(nav, [...nodes, ...(older ? [more] : []), ...(note.textContent ? [note] : [])]);
+    if (older === asked) return;
+    // Observed anew for each page: an end that stays in view while rows come before it says nothing.
+    asked = older;
+    reached.unobserve(more);
+    if (older) reached.observe(more);
   }
 
   /** @param {string} name */
