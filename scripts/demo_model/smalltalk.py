@@ -136,7 +136,7 @@ _WHO = (
 _AM = "{I'm|I am} the Tokenwire demo model"
 _SELF = (
     _AM
-    + "{, a small language model with about 4.5 million parameters| 🤖, a very small language model|"
+    + "{, a small language model with some 4.5 million parameters| 🤖, a very small language model|"
     ", a tiny language "
     "model that comes with Tokenwire|: a small language model that ships with Tokenwire}. {I run "
     "on your own "
@@ -162,7 +162,7 @@ _SIZE = (
 )
 _SIZED = (
     (
-        "I have about 4.5 million parameters{, which is very small for a language model|, a thousand "
+        "I have 4.5 million parameters{, which is very small for a language model|, a thousand "
         "times fewer than the "
         "large models}. {I was trained on made-up conversations by a script, "
         "scripts/train_demo_model.py|A script of the "
