@@ -1,4 +1,4 @@
-"""The training loop: lessons in batches of like length, two optimizers, a time limit, and one
+"""The training loop: lessons in batches of like length, a time limit, and one
 worker for each core. It knows tensors and minutes and refuses to know what is being taught.
 """
 
