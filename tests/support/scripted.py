@@ -17,6 +17,7 @@ from tokenwire.engine.base import (
     ModelInfo,
     ModelState,
     Prompt,
+    Resume,
     Sampling,
     StageListener,
 )
@@ -63,14 +64,18 @@ class ScriptedEngine:
         return Prompt(ids)
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str
+        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
     ) -> AsyncGenerator[Delta, None]:
         self.started.append(request_id)
         self.running.add(request_id)
         ended = False
         try:
             steps = self.script(self._texts.get(prompt.token_ids, ""), sampling)
+            done = len(resume.token_ids) if resume else 0
             for index, step in enumerate(steps):
+                if isinstance(step, Delta) and done > 0:
+                    done -= len(step.token_ids)
+                    continue
                 if index == self.hold_at:
                     self.holding.set()
                     await self.go.wait()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 
-ModelPhase = Literal["absent", "loading", "ready", "draining", "failed"]
+ModelPhase = Literal["absent", "loading", "ready", "recovering", "draining", "failed"]
 FinishReason = Literal["stop", "length", "abort", "error"]
 
 
@@ -63,6 +63,16 @@ class Delta:
     token_ids: tuple[int, ...] = ()
     finish: FinishReason | None = None
     cached_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where an answer goes on that was begun before: the ids of its tokens so far, and how many
+    characters of its text were delivered.
+    """
+
+    token_ids: tuple[int, ...]
+    sent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +127,14 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str
+        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
     ) -> AsyncGenerator[Delta, None]:
-        """Stream the answer. Closing the generator aborts it in the engine.
+        """Stream the answer, or what is left of one: then `prompt` and `sampling` are those it was
+        begun with, and the deltas are those that an undisturbed run would still have given.
 
+        Closing the generator aborts it in the engine and returns when the engine has let go of it.
         Raises InvalidRequest for a request that the engine refuses and EngineDead when the engine
-        process has ended.
+        can't be kept alive.
         """
         ...
 

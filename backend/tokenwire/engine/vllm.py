@@ -28,6 +28,7 @@ from tokenwire.engine.base import (
     FinishReason,
     ModelInfo,
     Prompt,
+    Resume,
     Sampling,
     Stage,
 )
@@ -175,7 +176,7 @@ class VllmEngine:
         return Prompt(tuple(cast("Any", prompts[0])["prompt_token_ids"]))
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str
+        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
     ) -> AsyncGenerator[Delta, None]:
         from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError
