@@ -33,7 +33,10 @@ ARROWS: dict[str, set[str]] = {
 }
 
 # A foreign library and the only places that may import it.
-VLLM = {f"engine.{name}" for name in ("vllm", "recovery", "executor", "parsing", "preload")}
+VLLM = {
+    f"engine.{name}"
+    for name in ("vllm", "core", "recovery", "hooks", "executor", "parsing", "preload")
+}
 HOMES: dict[str, set[str]] = {
     "vllm": VLLM,
     "torch": VLLM,

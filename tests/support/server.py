@@ -44,7 +44,7 @@ class Server:
 
     def engines(self) -> list[int]:
         """The ids of its engine processes."""
-        return [pid for pid in descendants(self.pid) if "EngineCore" in _title(pid)]
+        return engines_of(self.pid)
 
     def stop(self, seconds: float = 20) -> int:
         """SIGTERM, and wait. Returns the exit status."""
@@ -94,6 +94,11 @@ def start_server(data_dir: Path, *options: str) -> Server:
         raise AssertionError(f"no address in {line!r}:\n{log.read_text()}")
     url = next(word for word in line.split() if word.startswith("http://"))
     return Server(process, url, data_dir, log, started)
+
+
+def engines_of(pid: int) -> list[int]:
+    """The living engine processes under a process."""
+    return [child for child in descendants(pid) if "EngineCore" in _title(child)]
 
 
 def descendants(pid: int) -> list[int]:

@@ -181,7 +181,8 @@ class Engines(Protocol):
     def lease(
         self, model: str, on_stage: StageListener | None = None
     ) -> AbstractAsyncContextManager[Engine]:
-        """Hold the model's engine, loading it if need be; `on_stage` hears of each loading stage.
+        """Hold the model's engine, loading it if need be; `on_stage` hears of each loading stage
+        and, as long as it is held, of each recovery.
 
         A leased engine is never unloaded. Raises ModelUnavailable when it can't be loaded.
         """

@@ -1,5 +1,5 @@
-"""Runs inside the engine-core process: dies with the server, reports the loading stages, mends
-one vLLM bug.
+"""Runs inside the engine-core process: dies with the server, reports the loading stages, installs
+the hooks.
 
 vLLM finds `TokenwireExecutor` by its dotted path. This file refuses to know the server: it speaks
 to it by datagrams to a socket whose path comes in the environment or in `additional_config`, and
@@ -19,27 +19,25 @@ import signal
 import socket
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, Any
 
-import torch
 from vllm.model_executor.model_loader.default_loader import DefaultModelLoader
 from vllm.v1.executor.uniproc_executor import UniProcExecutor
-from vllm.v1.worker.gpu_input_batch import CachedRequestState
 
+from tokenwire.engine.hooks import install_hooks
 from tokenwire.engine.progress import PROGRESS_KEY
 
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    import torch
     from vllm.config import ModelConfig
 
 
 REPORT_EVERY_S = 0.1
 
 _watching = False
-_hooked = False
 
 
 def die_with_server() -> None:
@@ -60,50 +58,6 @@ def die_with_server() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True, name="server-watch").start()
-
-
-class ReplayGenerator(torch.Generator):
-    """A CPU generator that can be rewound: its state is its seed and one draw per token of the
-    answer.
-
-    vLLM 0.32 rewinds the generator of a seeded request whose prefill was cut into chunks by
-    `set_offset`, which CPU generators refuse with an error that ends the engine process.
-    """
-
-    def bind(self, state: CachedRequestState) -> ReplayGenerator:
-        self._state = weakref.ref(state)
-        self.set_offset(0)
-        return self
-
-    def get_offset(self) -> int:
-        return 0
-
-    def set_offset(self, offset: int) -> torch.Generator:
-        del offset
-        state = self._state()
-        if state is None or state.sampling_params is None:
-            return self
-        self.manual_seed(int(state.sampling_params.seed or 0))
-        if drawn := len(state.output_token_ids):
-            # The CPU sampler draws one int64 per sampled token; n at once give the same stream.
-            torch.randint(0, 2**31, (drawn,), generator=self, dtype=torch.long)
-        return self
-
-
-def install_hooks() -> None:
-    """Give every seeded CPU request a generator that can be rewound. Once per process."""
-    global _hooked
-    if _hooked:
-        return
-    _hooked = True
-    post_init = CachedRequestState.__post_init__
-
-    def bind_generator(self: CachedRequestState) -> None:
-        if self.generator is not None and self.generator.device.type == "cpu":
-            self.generator = ReplayGenerator().bind(self)
-        post_init(self)
-
-    CachedRequestState.__post_init__ = bind_generator
 
 
 class _Reporter:

@@ -25,7 +25,7 @@ import vllm.v1.executor.uniproc_executor
 from vllm.platforms import current_platform
 from vllm.v1.engine.core import EngineCoreProc
 
-from tokenwire.engine import executor
+from tokenwire.engine import executor, hooks
 
 
 if TYPE_CHECKING:
@@ -50,4 +50,4 @@ def _own_process(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 EngineCoreProc.run_engine_core = staticmethod(_own_process(EngineCoreProc.run_engine_core))
-executor.install_hooks()
+hooks.install_hooks()

@@ -1,5 +1,5 @@
-"""Each model's state: absent -> loading -> ready -> draining -> absent, or failed; and who holds
-it.
+"""Each model's state: absent -> loading -> ready (<-> recovering) -> draining -> absent, or failed;
+and who holds it.
 
 One state machine per model, published at each change. It refuses to know what an engine is made
 of: a factory starts one, and the tests hand in their own.
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_FAILED_AFTER_S = 10.0
+UP = ("ready", "recovering")
 
 
 class _Slot:
@@ -109,7 +110,8 @@ class Supervisor:
 
     def ready(self, model: str) -> Engine | None:
         slot = self._slots[model]
-        return slot.engine if slot.state.phase == "ready" and _alive(slot) else None
+        # A recovering engine holds what it is given until its next process is up.
+        return slot.engine if slot.state.phase in UP and _alive(slot) else None
 
     def load(self, model: str) -> None:
         """Start to load a model, if it is neither loaded nor loading. Returns at once."""
@@ -130,13 +132,10 @@ class Supervisor:
         slot.leases += 1
         if on_stage is not None:
             slot.listeners.add(on_stage)
-            if slot.loading is not None:
+            if slot.loading is not None or slot.state.phase == "recovering":
                 on_stage(slot.state)
         try:
-            engine = await self._loaded(slot)
-            if on_stage is not None:
-                slot.listeners.discard(on_stage)
-            yield engine
+            yield await self._loaded(slot)
         except EngineDead:
             self._bury(slot)
             raise
@@ -161,7 +160,7 @@ class Supervisor:
             raise ModelUnavailable(
                 f"{slot.state.info.id} can't be served: {slot.state.info.problem}"
             )
-        if slot.state.phase == "ready" and not _alive(slot):
+        if slot.state.phase in UP and not _alive(slot):
             self._bury(slot)
         recent = time.monotonic() - slot.failed_at < RETRY_FAILED_AFTER_S
         tried = slot.state.phase == "failed" and recent
@@ -216,18 +215,35 @@ class Supervisor:
             self._set(slot, phase="absent", stage=None, progress=None, detail=None)
 
     def _bury(self, slot: _Slot) -> None:
-        """Forget a dead engine and start the next, so that whoever comes finds one."""
+        """Forget a dead engine and, while it is wanted, start the next."""
         if (engine := slot.engine) is None or _alive(slot):
             return
-        log.error("The engine of %s died; starting it again.", slot.state.info.id)
+        log.error("The engine of %s died.", slot.state.info.id)
         slot.engine = None
         if not self._closed:
             self._tasks.create_task(_end(engine), name=f"bury {slot.state.info.id}")
             self._set(slot, phase="absent", stage=None, progress=None, detail=None)
-            self.load(slot.state.info.id)
+            if slot.leases:
+                self.load(slot.state.info.id)
 
     def _stage(self, slot: _Slot, stage: Stage) -> None:
-        self._set(slot, stage=stage.name, progress=stage.progress, detail=stage.detail)
+        """A stage of loading or, of an engine that is loaded, of its recovery."""
+        if slot.loading is not None:
+            self._set(slot, stage=stage.name, progress=stage.progress, detail=stage.detail)
+        elif stage.name == "dead":
+            self._bury(slot)
+        elif slot.state.phase == "recovering" and stage.name == "ready":
+            self._set(slot, phase="ready", stage=None, progress=None, detail=None)
+        elif slot.state.phase == "recovering" or (
+            slot.state.phase == "ready" and stage.name == "recovering"
+        ):
+            self._set(
+                slot,
+                phase="recovering",
+                stage=stage.name,
+                progress=stage.progress,
+                detail=stage.detail,
+            )
 
     def _set(self, slot: _Slot, **changes: object) -> None:
         slot.state = replace(slot.state, **changes)  # pyright: ignore[reportArgumentType]

@@ -1,9 +1,9 @@
 """AsyncLLM behind the Engine protocol: start an engine process, render a chat, stream an answer,
 end it.
 
-With recovery.py, executor.py, parsing.py and preload.py the only importer of vLLM. It refuses to
-know users, responses and sockets. The import itself takes six seconds, so it happens inside
-`start`, in a thread.
+With core.py, recovery.py, hooks.py, executor.py, parsing.py and preload.py the only importer of
+vLLM. It refuses to know users, responses and sockets. The import itself takes six seconds, so it
+happens inside `start`, in a thread.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -13,15 +13,15 @@ know users, responses and sockets. The import itself takes six seconds, so it ha
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from tokenwire.engine.arguments import engine_arguments, sampling_arguments
 from tokenwire.engine.base import (
     Delta,
     EngineLimits,
@@ -33,30 +33,31 @@ from tokenwire.engine.base import (
     Stage,
 )
 from tokenwire.engine.environment import is_cpu_build
-from tokenwire.engine.progress import MIB, PROGRESS_KEY, LoadingProgress
+from tokenwire.engine.ledger import RecoveryPolicy
+from tokenwire.engine.progress import LoadingProgress
 from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest, ModelUnavailable
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
 
-    from vllm import SamplingParams
-    from vllm.config import VllmConfig
+    from vllm import RequestOutput, SamplingParams
     from vllm.v1.engine.async_llm import AsyncLLM
+
+    from tokenwire.engine.recovery import RecoveringClient
 
 
 log = logging.getLogger(__name__)
 
-EXECUTOR = "tokenwire.engine.executor.TokenwireExecutor"
-CPU_KV_TOKENS = 65_536
-CPU_MAX_CONTEXT = 32_768
 SHUTDOWN_S = 1.0
+ENDED = "The engine process ended while it was answering."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     """How to start engines. `max_running` requests at once; `engine_args` go to AsyncEngineArgs
-    as they are.
+    as they are; `recovery` is how hard one is kept alive.
     """
 
     run_dir: Path
@@ -64,6 +65,7 @@ class EngineOptions:
     max_model_len: int | None = None
     kv_cache_bytes: int | None = None
     engine_args: dict[str, Any] = field(default_factory=dict[str, Any])
+    recovery: RecoveryPolicy = field(default_factory=RecoveryPolicy)
 
 
 class VllmEngines:
@@ -89,7 +91,7 @@ class VllmEngines:
         path = self._options.run_dir / f"progress-{self._started}"
         on_stage(Stage("importing", detail="Loading vLLM"))
         with LoadingProgress(path, info.size_bytes, on_stage):
-            starting = loop.run_in_executor(self._thread, self._start, info, path)
+            starting = loop.run_in_executor(self._thread, self._start, info, path, on_stage)
             try:
                 # Shielded: a start can't be interrupted, and its process must not be forgotten.
                 llm = await asyncio.shield(starting)
@@ -99,62 +101,53 @@ class VllmEngines:
             except Exception as error:
                 log.exception("Model %s could not be loaded", info.id)
                 raise ModelUnavailable(_why(info, error)) from error
-        return VllmEngine(llm, self._options.max_running)
+        return VllmEngine(llm, self._options)
 
     def close(self) -> None:
         """Start no more. A start under way is not waited for: its process ends with this one."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _start(self, info: ModelInfo, progress: Path) -> AsyncLLM:
+    def _start(
+        self, info: ModelInfo, progress: Path, on_stage: Callable[[Stage], None]
+    ) -> AsyncLLM:
         _import_vllm()
+        from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        config = self._config(info, progress)
-        return AsyncLLM.from_vllm_config(config, disable_log_stats=True)
+        from tokenwire.engine.core import engine_cores_from
+        from tokenwire.engine.recovery import RecoveringClient
 
-    def _config(self, info: ModelInfo, progress: Path) -> VllmConfig:
-        from vllm import AsyncEngineArgs
-
-        options = self._options
-        args: dict[str, Any] = {
-            "model": info.path,
-            "max_num_seqs": options.max_running,
-            "scheduling_policy": "priority",
-            "distributed_executor_backend": EXECUTOR,
-            "additional_config": {PROGRESS_KEY: str(progress)},
-            "enable_log_requests": False,
-            "use_tqdm_on_load": False,
-        }
-        if is_cpu_build():
-            context = min(options.max_model_len or CPU_MAX_CONTEXT, info.context_length or 2048)
-            args |= {
-                "dtype": "bfloat16",
-                "enforce_eager": True,
-                "max_model_len": context,
-                "max_num_batched_tokens": 2048,
-                # vLLM's 128 would never find a short chat in the prefix cache: it keeps whole
-                # blocks only. 32 is the least that the CPU kernels take.
-                "block_size": 32,
-                "kv_cache_memory_bytes": options.kv_cache_bytes or _cpu_kv_bytes(info, context),
-            }
-        elif options.max_model_len:
-            args["max_model_len"] = options.max_model_len
-        return AsyncEngineArgs(**(args | options.engine_args)).create_engine_config()
+        arguments = engine_arguments(self._options, info, progress)
+        config = AsyncEngineArgs(**arguments).create_engine_config()
+        client = partial(
+            RecoveringClient,
+            thread=self._thread,
+            policy=self._options.recovery,
+            tell=on_stage,
+            loading=partial(LoadingProgress, progress, info.size_bytes, on_stage),
+        )
+        with engine_cores_from(client):
+            return AsyncLLM.from_vllm_config(config, disable_log_stats=True)
 
 
 class VllmEngine:
     """One running model: the Engine protocol over AsyncLLM."""
 
-    def __init__(self, llm: AsyncLLM, max_running: int) -> None:
+    def __init__(self, llm: AsyncLLM, options: EngineOptions) -> None:
         self._llm = llm
+        # AsyncLLM was built with ours in the place of vLLM's client.
+        self._core = cast("RecoveringClient", llm.engine_core)
+        self._let_go_s = options.recovery.let_go_s
         self._closed = False
         config, cache = llm.model_config, llm.vllm_config.cache_config
         self._limits = EngineLimits(
             context_length=config.max_model_len,
-            max_running=max_running,
+            max_running=options.max_running,
             kv_tokens=cache.kv_cache_size_tokens or 0,
             defaults=dict(config.get_diff_sampling_param() or {}),
         )
+        # Else a death before the first request would be noticed by that request.
+        llm._run_output_handler()  # pyright: ignore[reportPrivateUsage]
 
     @property
     def limits(self) -> EngineLimits:
@@ -179,29 +172,44 @@ class VllmEngine:
         self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
     ) -> AsyncGenerator[Delta, None]:
         from vllm.exceptions import VLLMClientError
-        from vllm.v1.engine.exceptions import EngineDeadError
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
+        from tokenwire.engine.hooks import AnswerComplete
+
+        ended = False
         try:
-            params = self._params(prompt, sampling)
             stream = self._llm.generate(
                 {"type": "token", "prompt_token_ids": list(prompt.token_ids)},
-                params,
+                self._params(prompt, sampling, resume),
                 request_id,
                 priority=sampling.priority,
             )
             async with aclosing(stream):
                 async for output in stream:
-                    step = output.outputs[0]
-                    yield Delta(
-                        step.text,
-                        tuple(step.token_ids),
-                        cast("FinishReason | None", step.finish_reason),
-                        output.num_cached_tokens,
-                    )
+                    ended = output.finished
+                    yield _delta(output)
+                    if output.outputs[0].finish_reason == "error":
+                        raise EngineDead(str(output.outputs[0].stop_reason or ENDED))
+        except (GeneratorExit, asyncio.CancelledError):
+            if not ended:
+                await self._let_go(request_id)
+            raise
         except EngineDeadError as error:
-            raise EngineDead("The engine process ended while it was answering.") from error
+            raise EngineDead(ENDED) from error
+        except EngineGenerateError as error:
+            if not isinstance(done := error.__cause__, AnswerComplete):
+                raise
+            yield Delta(done.text, (), cast("FinishReason", done.finish))
         except (VLLMClientError, ValueError) as error:
             raise _refusal(error) from error
+
+    async def _let_go(self, request_id: str) -> None:
+        """Wait until the engine has done the abort, which was sent when the stream closed."""
+        try:
+            async with asyncio.timeout(self._let_go_s):
+                await self._core.settle()
+        except TimeoutError:
+            log.warning("The engine did not say that it let go of %s.", request_id)
 
     async def close(self) -> None:
         if self._closed:
@@ -213,37 +221,19 @@ class VllmEngine:
         # Not in the engine thread: that may be busy with another model's start.
         await asyncio.to_thread(self._llm.shutdown, timeout=SHUTDOWN_S)
 
-    def _params(self, prompt: Prompt, sampling: Sampling) -> SamplingParams:
+    def _params(self, prompt: Prompt, sampling: Sampling, resume: Resume | None) -> SamplingParams:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        defaults = self._limits.defaults
-        room = self._limits.context_length - len(prompt.token_ids)
-        wanted = sampling.max_tokens or defaults.get("max_new_tokens") or room
-        values: dict[str, Any] = {k: v for k, v in defaults.items() if k != "max_new_tokens"}
-        for name in (
-            "temperature",
-            "top_p",
-            "top_k",
-            "min_p",
-            "seed",
-            "repetition_penalty",
-            "presence_penalty",
-            "frequency_penalty",
-            "logit_bias",
-        ):
-            if (value := getattr(sampling, name)) is not None:
-                values[name] = value
+        from tokenwire.engine.hooks import RESUME_IDS, RESUME_SENT
+
+        extra = None
+        if resume is not None and resume.token_ids:
+            extra = {RESUME_IDS: list(resume.token_ids), RESUME_SENT: resume.sent}
         return SamplingParams(
-            **values,
-            stop=list(sampling.stop) or None,
-            stop_token_ids=list(sampling.stop_token_ids) or None,
-            ignore_eos=sampling.ignore_eos,
-            min_tokens=min(sampling.min_tokens, int(min(wanted, room))),
-            max_tokens=int(min(wanted, room)),
-            skip_special_tokens=sampling.skip_special_tokens,
+            **sampling_arguments(self._limits, prompt, sampling),
             output_kind=RequestOutputKind.DELTA,
-            skip_clone=True,
+            extra_args=extra,
         )
 
 
@@ -260,6 +250,22 @@ def _import_vllm() -> None:
         # vLLM refuses the name "forkserver" in its settings; the process manager looks this one up.
         engine_utils.get_mp_context = lambda: multiprocessing.get_context("forkserver")
 
+    from tokenwire.engine.hooks import install_resume
+
+    install_resume()
+
+
+def _delta(output: RequestOutput) -> Delta:
+    step = output.outputs[0]
+    # "error" is told by an exception, after what came with it.
+    finish = step.finish_reason if step.finish_reason != "error" else None
+    return Delta(
+        step.text,
+        tuple(step.token_ids),
+        cast("FinishReason | None", finish),
+        output.num_cached_tokens,
+    )
+
 
 def _refusal(error: Exception, prefix: str = "") -> InvalidRequest:
     """vLLM's refusal of a request, in our words where the cause is a prompt that is too long."""
@@ -272,19 +278,6 @@ def _refusal(error: Exception, prefix: str = "") -> InvalidRequest:
 def _shutdown_late(starting: asyncio.Future[AsyncLLM]) -> None:
     if not starting.cancelled() and starting.exception() is None:
         starting.result().shutdown(timeout=0)
-
-
-def _cpu_kv_bytes(info: ModelInfo, context: int) -> int:
-    """Bytes for the KV cache: enough for CPU_KV_TOKENS, at most a quarter of the free memory."""
-    config = json.loads((Path(info.path) / "config.json").read_text())
-    text = config.get("text_config", config)
-    heads = text.get("num_attention_heads", 1)
-    head_dim = text.get("head_dim") or text.get("hidden_size", 0) // heads
-    kv_heads = text.get("num_key_value_heads") or heads
-    per_token = 2 * 2 * text.get("num_hidden_layers", 1) * kv_heads * head_dim
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    wanted = max(CPU_KV_TOKENS, 2 * context) * per_token
-    return max(min(wanted, free // 4), context * per_token, 64 * MIB)
 
 
 def _why(info: ModelInfo, error: Exception) -> str:

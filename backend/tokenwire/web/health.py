@@ -24,9 +24,12 @@ def install(app: Quart, parts: Parts) -> None:
         return json_response({"status": "ok"})
 
     async def readyz() -> Response:
-        state = model_object(models.state(models.default))
+        default = models.state(models.default)
+        state = model_object(default)
         if parts.draining.is_set():
             return json_response({"status": "draining", "model": state}, NOT_READY)
+        if default.phase == "recovering":
+            return json_response({"status": "recovering", "model": state}, NOT_READY)
         if models.ready(models.default) is None:
             return json_response({"status": "loading", "model": state}, NOT_READY)
         return json_response({"status": "ready", "model": state})

@@ -1,0 +1,97 @@
+"""What vLLM is asked for, as plain values: the arguments of an engine, and those of one answer.
+
+It knows vLLM's names for them and refuses to import vLLM.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenwire.engine.environment import is_cpu_build
+from tokenwire.engine.progress import MIB, PROGRESS_KEY
+
+
+if TYPE_CHECKING:
+    from tokenwire.engine.base import EngineLimits, ModelInfo, Prompt, Sampling
+    from tokenwire.engine.vllm import EngineOptions
+
+
+EXECUTOR = "tokenwire.engine.executor.TokenwireExecutor"
+CPU_KV_TOKENS = 65_536
+CPU_MAX_CONTEXT = 32_768
+
+_SAME_NAME = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "seed",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+)
+
+
+def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) -> dict[str, Any]:
+    """The keywords of AsyncEngineArgs. `progress` is the path of the loading's socket."""
+    args: dict[str, Any] = {
+        "model": info.path,
+        "max_num_seqs": options.max_running,
+        "scheduling_policy": "priority",
+        "distributed_executor_backend": EXECUTOR,
+        "additional_config": {PROGRESS_KEY: str(progress)},
+        "enable_log_requests": False,
+        "use_tqdm_on_load": False,
+    }
+    if is_cpu_build():
+        context = min(options.max_model_len or CPU_MAX_CONTEXT, info.context_length or 2048)
+        args |= {
+            "dtype": "bfloat16",
+            "enforce_eager": True,
+            "max_model_len": context,
+            "max_num_batched_tokens": 2048,
+            # vLLM's 128 would never find a short chat in the prefix cache: it keeps whole
+            # blocks only. 32 is the least that the CPU kernels take.
+            "block_size": 32,
+            "kv_cache_memory_bytes": options.kv_cache_bytes or _cpu_kv_bytes(info, context),
+        }
+    elif options.max_model_len:
+        args["max_model_len"] = options.max_model_len
+    return args | options.engine_args
+
+
+def sampling_arguments(limits: EngineLimits, prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
+    """The keywords of SamplingParams, complete: the model's defaults under what was asked for."""
+    defaults = limits.defaults
+    room = limits.context_length - len(prompt.token_ids)
+    wanted = sampling.max_tokens or defaults.get("max_new_tokens") or room
+    values: dict[str, Any] = {k: v for k, v in defaults.items() if k != "max_new_tokens"}
+    for name in _SAME_NAME:
+        if (value := getattr(sampling, name)) is not None:
+            values[name] = value
+    return values | {
+        "stop": list(sampling.stop) or None,
+        "stop_token_ids": list(sampling.stop_token_ids) or None,
+        "ignore_eos": sampling.ignore_eos,
+        "min_tokens": min(sampling.min_tokens, int(min(wanted, room))),
+        "max_tokens": int(min(wanted, room)),
+        "skip_special_tokens": sampling.skip_special_tokens,
+        "skip_clone": True,
+    }
+
+
+def _cpu_kv_bytes(info: ModelInfo, context: int) -> int:
+    """Bytes for the KV cache: enough for CPU_KV_TOKENS, at most a quarter of the free memory."""
+    config = json.loads((Path(info.path) / "config.json").read_text())
+    text = config.get("text_config", config)
+    heads = text.get("num_attention_heads", 1)
+    head_dim = text.get("head_dim") or text.get("hidden_size", 0) // heads
+    kv_heads = text.get("num_key_value_heads") or heads
+    per_token = 2 * 2 * text.get("num_hidden_layers", 1) * kv_heads * head_dim
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    wanted = max(CPU_KV_TOKENS, 2 * context) * per_token
+    return max(min(wanted, free // 4), context * per_token, 64 * MIB)
