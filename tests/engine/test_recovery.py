@@ -76,7 +76,7 @@ class TestAnEngineThatDies:
             assert last.sampling_params is not None
             assert last.sampling_params.extra_args == {"other": 5, "resume_ids": [7, 8, 9]}
             assert last.sampling_params.prompt_logprobs is None
-            assert (last.prompt_token_ids, last.params.max_tokens) == ([1, 2, 3], 100)
+            assert (last.prompt_token_ids, last.sampling_params.max_tokens) == ([1, 2, 3], 100)
             assert mine.sampling_params is not None
             assert mine.sampling_params.extra_args == {"other": 5}
             assert mine.sampling_params.prompt_logprobs == 1
@@ -84,7 +84,7 @@ class TestAnEngineThatDies:
     async def test_an_answer_that_was_taken_up_keeps_what_it_had(self) -> None:
         async with open_cores() as cores:
             await cores.client.add_request_async(request("a", resume_ids=[4, 5]))
-            assert cores.all[0].added[0].params.extra_args == {"resume_ids": [4, 5]}
+            assert resumed(cores.all[0]) == {"a": [4, 5]}
             cores.all[0].say("a", 6)
             await cores.hear("a", 6)
             assert resumed(await cores.kill()) == {"a.1": [4, 5, 6]}

@@ -27,9 +27,11 @@ class Factory:
         self.go = asyncio.Event()
         self.go.set()
         self.fail: Exception | None = None
+        self.tell: Callable[[Stage], None] = lambda _: None
 
     async def __call__(self, info: ModelInfo, told: Callable[[Stage], None]) -> RunningEngine:
         self.started.append(info.id)
+        self.tell = told
         told(Stage("weights", 0.5, "Reading the weights"))
         self.starting.set()
         try:
@@ -398,6 +400,109 @@ async def test_who_released_a_lease_hears_no_more() -> None:
         await supervisor.close()
 
     assert len(heard) == before
+
+
+RECOVERING = Stage("recovering", detail="The engine process ended; starting another")
+
+
+async def test_a_running_answer_hears_of_a_recovery_and_its_end() -> None:
+    factory, heard = Factory(), list[tuple[str, str | None, float | None, str | None]]()
+
+    def told(state: ModelState) -> None:
+        heard.append((state.phase, state.stage, state.progress, state.detail))
+
+    async with open_supervisor(factory) as supervisor:
+        async with supervisor.lease("a", told):
+            heard.clear()
+            for stage in (RECOVERING, Stage("weights", 0.5, "Loading weights"), Stage("ready")):
+                factory.tell(stage)
+        assert heard == [
+            ("recovering", "recovering", None, RECOVERING.detail),
+            ("recovering", "weights", 0.5, "Loading weights"),
+            ("ready", None, None, None),
+        ]
+
+
+async def test_a_recovering_engine_still_takes_answers() -> None:
+    factory, heard = Factory(), list[str]()
+    async with open_supervisor(factory) as supervisor:
+        await use(supervisor, "a")
+        factory.tell(RECOVERING)
+        engine = supervisor.ready("a")
+        assert engine is factory.engines["a"][0]
+        async with supervisor.lease("a", lambda state: heard.append(state.phase)) as leased:
+            assert leased is engine
+            assert heard == ["recovering"]
+        assert factory.started == ["a"]
+
+
+async def test_a_stage_that_comes_late_does_not_undo_ready() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+        await use(supervisor, "a")
+        factory.tell(Stage("weights", 1.0))
+        state = supervisor.state("a")
+        assert (state.phase, state.stage) == ("ready", None)
+
+
+async def test_an_engine_that_is_gone_says_nothing_of_its_model() -> None:
+    factory = Factory()
+    async with open_supervisor(factory, max_loaded=1) as supervisor:
+        await use(supervisor, "a")
+        tell = factory.tell
+        await use(supervisor, "b")
+        for stage in (RECOVERING, Stage("weights"), Stage("ready"), Stage("dead")):
+            tell(stage)
+        assert phases(supervisor)["a"] == "absent"
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_an_engine_that_died_while_recovering_is_buried_by_whoever_comes(
+    *, told: bool
+) -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+        await use(supervisor, "a")
+        factory.tell(RECOVERING)
+        factory.engines["a"][0].alive = False
+        if told:
+            factory.tell(Stage("dead"))
+            # Nobody wants it: to start it again and again would be for no one.
+            assert phases(supervisor)["a"] == "absent"
+        assert supervisor.ready("a") is None
+        assert factory.started == ["a"]
+        await use(supervisor, "a")
+        assert factory.started == ["a", "a"]
+
+
+async def test_an_engine_that_is_given_up_in_use_is_started_again() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+
+        async def suffer() -> None:
+            async with supervisor.lease("a"):
+                factory.tell(RECOVERING)
+                factory.engines["a"][0].alive = False
+                factory.tell(Stage("dead"))
+                raise EngineDead("It died.")
+
+        with pytest.raises(EngineDead):
+            await suffer()
+        await until(lambda: supervisor.ready("a") is not None)
+        assert factory.started == ["a", "a"]
+
+
+async def test_an_answer_that_fails_alone_leaves_the_engine_to_the_others() -> None:
+    factory = Factory()
+    async with open_supervisor(factory) as supervisor:
+
+        async def suffer() -> None:
+            async with supervisor.lease("a"):
+                raise EngineDead("It was to blame.")
+
+        with pytest.raises(EngineDead):
+            await suffer()
+        assert supervisor.ready("a") is factory.engines["a"][0]
 
 
 async def test_a_model_is_named_by_its_id_and_the_default_one_by_nothing() -> None:

@@ -21,6 +21,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from support.waiting import until
 from tokenwire.engine.base import Stage
+from tokenwire.engine.hooks import resumed_ids
 from tokenwire.engine.ledger import RecoveryPolicy
 from tokenwire.engine.recovery import RecoveringClient
 
@@ -192,6 +193,4 @@ def request(id: str, **extra: Any) -> EngineCoreRequest:
 
 def resumed(core: ScriptedCore) -> dict[str, list[int]]:
     """What each request in an engine goes on from."""
-    return {
-        each.request_id: (each.params.extra_args or {}).get("resume_ids", []) for each in core.added
-    }
+    return {each.request_id: resumed_ids(each.sampling_params) for each in core.added}

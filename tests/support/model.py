@@ -3,6 +3,7 @@ tokenizer. Made in a second, from one seed.
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations
 

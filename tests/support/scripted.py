@@ -105,6 +105,7 @@ class ScriptedEngines:
         if ready:
             self.ready_event.set()
         self.default = MODEL
+        self.recovering = False
         self.leases = 0
         self.loads: list[str] = []
         self._listeners: set[StageListener] = set()
@@ -114,7 +115,8 @@ class ScriptedEngines:
 
     def state(self, model: str) -> ModelState:
         info = ModelInfo(id=model, path="nowhere", context_length=self.engine.limits.context_length)
-        phase = "ready" if self.ready_event.is_set() else "loading"
+        up = "recovering" if self.recovering else "ready"
+        phase = up if self.ready_event.is_set() else "loading"
         return ModelState(info=info, phase=phase, is_default=True)
 
     def resolve(self, name: str | None) -> str:

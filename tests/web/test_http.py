@@ -218,6 +218,10 @@ async def test_models_say_where_they_stand(tmp_path: Path) -> None:
         assert (ready.status_code, ready.json()["status"]) == (503, "loading")
         house.engines.ready_event.set()
         assert (await house.http.get("/readyz")).status_code == 200
+        house.engines.recovering = True
+        ready = await house.http.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (503, "recovering")
+        assert ready.json()["model"]["tokenwire"]["state"] == "recovering"
         assert (await house.http.get(f"/v1/models/{MODEL}")).json()["id"] == MODEL
         loaded = await house.http.post("/v1/models/load", json={"model": MODEL})
         assert (loaded.status_code, house.engines.loads) == (202, [MODEL])

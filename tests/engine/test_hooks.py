@@ -1,0 +1,159 @@
+"""An answer that goes on from its ids: the detokenizer stands where the lost one stood, and the
+engine's request looks preempted. vLLM's own values, no engine."""
+
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportPrivateUsage=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+from vllm import SamplingParams
+from vllm.v1.engine import EngineCoreRequest
+from vllm.v1.engine.output_processor import RequestState
+from vllm.v1.request import Request
+from vllm.v1.structured_output import StructuredOutputManager
+from vllm.v1.worker.gpu_input_batch import CachedRequestState
+
+from support.model import DEMO
+from tokenwire.engine.hooks import AnswerComplete, install_hooks, install_resume
+
+
+TEXT = "Grüße, 世界! The sky is 🟦 and STOP here."
+TOKENIZER: Any = AutoTokenizer.from_pretrained(DEMO)
+IDS: list[int] = TOKENIZER.encode(TEXT, add_special_tokens=False)
+PROMPT: list[int] = TOKENIZER.encode("Say it: ", add_special_tokens=False)
+
+
+def request(ids: list[int] | None = None, sent: int = 0, **values: Any) -> EngineCoreRequest:
+    extra = {"resume_ids": ids, "resume_sent": sent} if ids else None
+    given: dict[str, Any] = {"max_tokens": 500} | values
+    params = SamplingParams(**given, extra_args=extra)
+    made = EngineCoreRequest("a", list(PROMPT), None, params, None, 0.0, None, None, None)
+    made.external_req_id = "a"
+    return made
+
+
+def state(wanted: EngineCoreRequest) -> RequestState:
+    install_resume()
+    return RequestState.from_new_request(
+        tokenizer=TOKENIZER,
+        request=wanted,
+        prompt=None,
+        parent_req=None,
+        request_index=0,
+        queue=None,
+        log_stats=False,
+        stream_interval=1,
+    )
+
+
+def step(reader: RequestState, token: int) -> str:
+    detokenizer = reader.detokenizer
+    assert detokenizer is not None
+    detokenizer.update([token], stop_terminated=False)
+    return detokenizer.get_next_output_text(finished=False, delta=True)
+
+
+@pytest.mark.parametrize("stop", [None, ["XYZ", "no such text"]])
+def test_from_any_token_on_the_text_is_what_it_would_have_been(stop: list[str] | None) -> None:
+    whole = state(request(stop=stop))
+    texts = [step(whole, token) for token in IDS]
+    assert "".join(texts) == (TEXT if stop is None else TEXT[: -(len("no such text") - 1)])
+    assert sum(not text for text in texts) > 3, "no cut inside a character, or held back"
+
+    for cut in range(1, len(IDS)):
+        sent = len("".join(texts[:cut]))
+        again = state(request(IDS[:cut], sent, stop=stop))
+        assert [step(again, token) for token in IDS[cut:]] == texts[cut:], cut
+
+
+def test_what_was_made_but_not_delivered_is_said_first() -> None:
+    again = state(request(IDS[:-1], sent=3))
+    assert step(again, IDS[-1]) == TEXT[3:]
+
+
+@pytest.mark.parametrize(
+    ("values", "finish", "text"),
+    [
+        ({"stop": ["STOP"]}, "stop", "d "),
+        ({"stop_token_ids": [IDS[-1]]}, "stop", TEXT[TEXT.index("STOP") - 2 : -1]),
+        ({"max_tokens": len(IDS)}, "length", TEXT[TEXT.index("STOP") - 2 :]),
+        ({"max_tokens": 2}, "length", TEXT[TEXT.index("STOP") - 2 :]),
+    ],
+)
+def test_an_answer_that_has_ended_does_not_begin_again(
+    values: dict[str, Any], finish: str, text: str
+) -> None:
+    with pytest.raises(AnswerComplete) as caught:
+        state(request(IDS, TEXT.index("STOP") - 2, **values))
+    assert (caught.value.finish, caught.value.text) == (finish, text)
+
+
+def test_an_end_of_text_token_has_ended_it_unless_it_is_to_be_ignored() -> None:
+    wanted = request(IDS, len(TEXT))
+    assert wanted.sampling_params is not None
+    wanted.sampling_params.update_from_generation_config({}, IDS[-1])
+    with pytest.raises(AnswerComplete):
+        state(wanted)
+
+    wanted = request(IDS, len(TEXT), ignore_eos=True)
+    assert wanted.sampling_params is not None
+    wanted.sampling_params.update_from_generation_config({}, IDS[-1])
+    assert step(state(wanted), IDS[0]) == TEXT[0]
+
+
+def test_a_request_that_begins_is_as_ever() -> None:
+    assert step(state(request()), IDS[0]) == TEXT[0]
+    install_hooks()
+    begun = Request.from_engine_core_request(request(), None)
+    assert (begun.num_output_tokens, begun.prefill_stats is None) == (0, False)
+
+
+def test_in_the_engine_it_is_born_with_its_output() -> None:
+    install_hooks()
+    born = Request.from_engine_core_request(request(IDS[:4]), None)
+    assert list(born.output_token_ids) == IDS[:4]
+    assert list(born.all_token_ids) == PROMPT + IDS[:4]
+    assert born.num_prompt_tokens == len(PROMPT)
+    # With them a prefix cache hit beyond the prompt would end the engine.
+    assert born.prefill_stats is None
+
+
+def test_in_the_worker_its_generator_has_drawn_for_each_of_its_tokens() -> None:
+    install_hooks()
+    mine = torch.Generator().manual_seed(5)
+    params = request(IDS[:4], seed=5).sampling_params
+    worker = CachedRequestState("a", PROMPT, [], params, mine, ([],), 0, [])
+    assert worker.output_token_ids == IDS[:4]
+
+    lone = torch.Generator().manual_seed(5)
+    draws = [torch.randint(0, 2**31, (1,), generator=lone).item() for _ in range(6)]
+    resumed = [torch.randint(0, 2**31, (1,), generator=worker.generator).item() for _ in range(2)]
+    assert resumed == draws[4:]
+    assert worker.generator is not None
+    # vLLM rewinds it after a prefill that was cut into chunks.
+    worker.generator.set_offset(worker.generator.get_offset() - 4)
+    assert torch.randint(0, 2**31, (1,), generator=worker.generator).item() == draws[4]
+
+
+def test_its_grammar_has_taken_its_tokens() -> None:
+    install_hooks()
+    taken = list[tuple[str, list[int]]]()
+    grammar = SimpleNamespace(accept_tokens=lambda id, ids: taken.append((id, ids)))
+    manager: Any = SimpleNamespace(
+        backend=SimpleNamespace(compile_grammar=lambda *_, **__: grammar)
+    )
+    for wanted in (request(), request(IDS[:2])):
+        asked: Any = SimpleNamespace(
+            request_id="a",
+            sampling_params=wanted.sampling_params,
+            structured_output_request=SimpleNamespace(structured_output_key=("json", "{}")),
+        )
+        assert StructuredOutputManager._create_grammar(manager, asked) is grammar
+    assert taken == [("a", IDS[:2])]
