@@ -62,7 +62,7 @@ def test_the_type_of_an_error_fits_its_status(kind: type[TokenwireError]) -> Non
         (ResponseNotFound("x"), "response_not_found", 404),
         (RateLimited("x"), "rate_limit_exceeded", 429),
         (ServerDraining("x"), "server_draining", 503),
-        (EngineDead("x"), "engine_dead", 500),
+        (EngineDead("x"), "engine_error", 500),
     ],
 )
 def test_the_codes_of_the_protocol(error: TokenwireError, code: str, status: int) -> None:

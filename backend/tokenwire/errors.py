@@ -189,6 +189,6 @@ ENDINGS: dict[type[TokenwireError], Ending] = {
     ServerDraining: Ending("server_draining", 503, "server_error", retryable=True),
     ModelUnavailable: Ending("model_unavailable", 503, "server_error", retryable=True),
     ServerError: Ending("server_error", 500, "server_error", retryable=True),
-    EngineDead: Ending("engine_dead", 500, "server_error", retryable=True),
+    EngineDead: Ending("engine_error", 500, "server_error", retryable=True),
     NotSaved: Ending("not_saved", 500, "server_error", retryable=True),
 }

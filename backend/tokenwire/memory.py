@@ -9,8 +9,10 @@ import time
 from typing import TYPE_CHECKING
 
 from tokenwire.errors import ConversationNotFound, NotSaved, PreviousResponseNotFound
+from tokenwire.generation.records import Unfinished
 from tokenwire.history.values import (
     Ended,
+    JournalEntry,
     NewResponse,
     SaveFailed,
     UnknownConversation,
@@ -21,7 +23,8 @@ from tokenwire.history.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokenwire.generation.records import Beginning, Finish
+    from tokenwire.generation.records import Beginning, Entry, Finish
+    from tokenwire.history import values as history
     from tokenwire.history.store import Store
     from tokenwire.wire.items import Item
 
@@ -45,6 +48,7 @@ class StoredRecords:
             idempotency_key=beginning.idempotency_key,
             durable=beginning.durable,
             created_ms=_now_ms(),
+            plan=beginning.plan,
         )
         try:
             return await self._store.begin(new)
@@ -54,6 +58,19 @@ class StoredRecords:
             raise ConversationNotFound(str(error), param="conversation") from error
         except SaveFailed as error:
             raise NotSaved(f"The request could not be saved: {error}") from error
+
+    async def journal(self, entries: Sequence[Entry]) -> None:
+        rows = [
+            JournalEntry(e.response_id, e.first, e.events, e.token_ids, e.prompt) for e in entries
+        ]
+        try:
+            await self._store.journal(rows)
+        except SaveFailed as error:
+            raise NotSaved(str(error)) from error
+
+    async def unfinished(self) -> list[Unfinished]:
+        now_ms = _now_ms()
+        return [_unfinished(left, now_ms) for left in await self._store.unfinished()]
 
     async def finish(self, finish: Finish) -> None:
         response = finish.response
@@ -102,6 +119,24 @@ class StoredRecords:
 
     async def delete(self, user_id: str, response_id: str) -> bool:
         return await self._store.delete(user_id, response_id)
+
+
+def _unfinished(left: history.Unfinished, now_ms: int) -> Unfinished:
+    begun, said = left.begun, left.said
+    return Unfinished(
+        response_id=begun.id,
+        user_id=begun.user_id,
+        resource=begun.resource,
+        input=list(begun.input),
+        parent_id=begun.previous_response_id,
+        plan=begun.plan,
+        durable=begun.durable,
+        age_s=max(0.0, (now_ms - begun.created_ms) / 1000),
+        events=said.events if said else [],
+        token_ids=said.token_ids if said else [],
+        prompt=said.prompt if said else None,
+        attempts=left.attempts,
+    )
 
 
 def _now_ms() -> int:

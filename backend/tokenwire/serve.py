@@ -10,7 +10,6 @@ import asyncio
 import logging
 import signal
 import socket
-import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,8 +110,6 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
         )
         writing = tasks.create_task(store.run(), name="history writer")
         await store.user(USER_ID, name=USER_NAME)
-        if count := await store.interrupt_running(time.time_ns() // 1_000_000):
-            log.warning("%d answers were cut off when the server last stopped.", count)
         generations = _generations(settings, supervisor, store, tasks)
         hub = Hub(store.conversation)
         supervisor.subscribe(hub.model_changed)
@@ -123,6 +120,8 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
         ]
         engines.preimport()
         supervisor.load(default)
+        if count := await generations.take_up():
+            log.warning("%d answers that were running go on.", count)
         try:
             parts = _parts(settings, generations, supervisor, store, hub)
             yield _House(parts, supervisor, settings.drain_timeout)

@@ -184,7 +184,7 @@ async def test_a_failure_in_the_middle_keeps_the_text(tmp_path: Path, kind: str)
         last = (await door.create(input="Hi"))[-1]
     assert last["type"] == "response.failed"
     response = last["response"]
-    assert response["error"] == {"code": "server_error", "message": "It died."}
+    assert response["error"] == {"code": "engine_error", "message": "It died."}
     assert response["output"][0]["content"][0]["text"] == "Half "
 
 
@@ -222,5 +222,5 @@ async def test_a_bad_create_is_refused_and_nothing_is_written(
         assert error["message"]
         assert not house.engine.started
         assert house.generations.running == 0
-        assert await house.store.interrupt_running(0) == 0
+        assert await house.store.unfinished() == []
         assert text_of(await door.create(input="And now?")) == "Hello, world."

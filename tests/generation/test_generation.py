@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import pytest
 
@@ -19,10 +21,11 @@ from support.workshop import (
     text,
     types,
 )
-from tokenwire.engine.base import Delta, Prompt, Sampling
+from tokenwire.engine.base import Delta, Prompt, Resume, Sampling
 from tokenwire.errors import EngineDead, InvalidRequest, ModelUnavailable, NotSaved
 from tokenwire.generation import generation as life
 from tokenwire.generation import generations as house
+from tokenwire.generation import notices
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generation import Generation
 from tokenwire.generation.log import Log
@@ -136,8 +139,8 @@ ENDINGS: list[tuple[list[Delta | Exception], str, str, str | None]] = [
     ([Delta("a", (1,), "error")], "failed", "failed", "server_error"),
     ([Delta("a", (1,))], "failed", "failed", "server_error"),
     ([], "failed", "failed", "server_error"),
-    ([Delta("a", (1,)), EngineDead("It died.")], "failed", "failed", "server_error"),
-    ([EngineDead("It died.")], "failed", "failed", "server_error"),
+    ([Delta("a", (1,)), EngineDead("It died.")], "failed", "failed", "engine_error"),
+    ([EngineDead("It died.")], "failed", "failed", "engine_error"),
     ([InvalidRequest("No.", param="top_k")], "failed", "failed", "invalid_prompt"),
     ([Delta("a", (1,)), ValueError("a bug")], "failed", "failed", "server_error"),
 ]
@@ -230,6 +233,71 @@ async def test_it_can_be_cancelled_in_prefill_and_in_decode(delta: int, said: st
         assert_nothing_runs(shop)
 
 
+class ClingingEngine(ScriptedEngine):
+    """Lets go of a request only a while after it was aborted."""
+
+    async def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
+    ) -> AsyncGenerator[Delta, None]:
+        try:
+            async with aclosing(super().generate(prompt, sampling, request_id, resume)) as stream:
+                async for delta in stream:
+                    yield delta
+        finally:
+            await asyncio.sleep(0.05)
+
+
+def freed_ms(generation: Generation) -> float:
+    cancel = extras(generation.log)[-1]["cancel"]
+    assert isinstance(cancel, dict)
+    return float(cancel["freed_ms"])  # pyright: ignore[reportUnknownArgumentType]
+
+
+async def test_a_cancel_says_how_long_it_took_until_the_engine_let_go() -> None:
+    async with open_workshop(ClingingEngine()) as shop:
+        generation = await held_at(shop, 1)
+        generation.cancel()
+        await ended(generation)
+
+        assert freed_ms(generation) >= 50
+
+
+async def test_a_cancel_of_what_waits_frees_nothing_and_says_so() -> None:
+    async with open_workshop(ClingingEngine(), limits=ONE_AT_A_TIME) as shop:
+        await held_at(shop, 0)
+        waiting = await shop.order()
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await ended(waiting)
+
+        assert freed_ms(waiting) >= 0
+        assert waiting.id not in shop.engine.started
+
+
+async def test_an_end_that_is_no_cancel_tells_of_none() -> None:
+    async with open_workshop() as shop:
+        generation = await shop.answer()
+
+        assert "cancel" not in extras(generation.log)[-1]
+
+
+async def test_a_recovery_of_its_engine_is_told_once_and_its_end_too() -> None:
+    async with open_workshop() as shop:
+        generation = await held_at(shop, 1)
+        await until(lambda: text(generation.log) == "Hello")
+        for stage in ("recovering", "init_device", "weights"):
+            shop.engines.tell("recovering", stage)
+        shop.engines.tell("ready")
+        await until(lambda: types(generation.log)[-2:] == ["in_progress", "in_progress"])
+        told = [extra.get("model") for extra in extras(generation.log)]
+        shop.engine.go.set()
+        await ended(generation)
+
+        assert [model["state"] for model in told if isinstance(model, dict)] == ["recovering"]  # pyright: ignore[reportUnknownVariableType]
+        assert told[-1] is None
+        assert_whole(generation.log)
+
+
 async def test_a_cancel_while_it_is_saved_comes_too_late() -> None:
     async with open_workshop() as shop:
         shop.records.can_finish.clear()
@@ -254,9 +322,11 @@ async def test_a_cancel_after_the_end_changes_nothing() -> None:
         assert types(generation.log) == before
 
 
-async def test_an_interrupt_ends_it_as_incomplete() -> None:
+async def test_an_interrupt_ends_a_plain_answer_as_incomplete() -> None:
     async with open_workshop() as shop:
-        generation = await held_at(shop, 1)
+        shop.engine.hold_at = 1
+        generation = await shop.order(asker=PLAIN)
+        await shop.engine.holding.wait()
         generation.interrupt()
         await ended(generation)
 
@@ -271,7 +341,7 @@ async def test_the_last_event_comes_only_after_the_answer_was_saved() -> None:
         generation = await shop.order()
         await shop.records.finishing.wait()
 
-        assert text(generation.log) == "Hello, world."
+        assert text(generation.log) == "Hello"
         assert not any(event.is_terminal for event in generation.log.after(-1))
         assert not generation.log.closed
         shop.records.can_finish.set()
@@ -351,7 +421,7 @@ async def test_a_model_that_cannot_be_loaded_fails_the_answer_with_the_reason() 
 
 
 async def test_who_waits_in_line_is_told_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(life, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(notices, "TELL_EVERY_S", 0.0)
     async with open_workshop(limits=ONE_AT_A_TIME) as shop:
         first = await held_at(shop, 0)
         second, third = await shop.order(), await shop.order()
@@ -366,7 +436,7 @@ async def test_who_waits_in_line_is_told_the_place(monkeypatch: pytest.MonkeyPat
 
 
 async def test_who_waits_for_a_model_is_told_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(life, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(notices, "TELL_EVERY_S", 0.0)
     async with open_workshop(ready=False) as shop:
         generation = await shop.order()
         await until(lambda: "queued" in types(generation.log))
@@ -394,7 +464,7 @@ async def test_places_that_change_fast_are_told_at_most_four_times_a_second() ->
 
 
 async def test_after_a_silence_its_status_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(life, "HEARTBEAT_S", 0.0)
+    monkeypatch.setattr(notices, "HEARTBEAT_S", 0.0)
     monkeypatch.setattr(house, "HOUSEKEEPING_S", 0.0)
     async with open_workshop() as shop:
         generation = await held_at(shop, 2)

@@ -527,7 +527,7 @@ async def test_listeners_hear_of_each_start_and_end_in_a_conversation() -> None:
 async def test_a_server_that_drains_refuses_new_work_and_lets_old_work_end() -> None:
     async with open_workshop() as shop:
         shop.engine.hold_at = 1
-        running = await shop.order()
+        running = await shop.order(asker=PLAIN)
         await shop.engine.holding.wait()
         shop.generations.drain()
         with pytest.raises(ServerDraining):
@@ -541,16 +541,27 @@ async def test_a_server_that_drains_refuses_new_work_and_lets_old_work_end() -> 
 async def test_settling_gives_up_after_its_time() -> None:
     async with open_workshop() as shop:
         shop.engine.hold_at = 1
-        running = await shop.order()
+        running = await shop.order(asker=PLAIN)
         await shop.generations.settle(0)
 
         assert not running.ended
 
 
-async def test_closing_ends_all_that_runs_or_waits_saved() -> None:
+async def test_what_goes_on_with_the_next_server_is_not_waited_for() -> None:
+    async with open_workshop() as shop:
+        shop.engine.hold_at = 1
+        running = await shop.order()
+        async with asyncio.timeout(10):
+            await shop.generations.settle(3600)
+
+        assert not running.ended
+
+
+async def test_closing_ends_what_is_plain_whether_it_runs_or_waits_saved() -> None:
     async with open_workshop(limits=AdmissionLimits(max_running=2)) as shop:
         shop.engine.hold_at = 1
-        orders = [await shop.order(asker=asker) for asker in (ANN, PLAIN, BOB, PLAIN)]
+        orders = [await shop.order(asker=asker) for asker in (PLAIN, BOB, PLAIN, PLAIN)]
+        del orders[1]
         await shop.generations.close()
 
         for generation in orders:
@@ -565,7 +576,7 @@ async def test_closing_ends_what_is_only_being_saved() -> None:
     async with open_workshop() as shop:
         shop.engine.hold_at = 0
         shop.records.can_begin.clear()
-        accepting = asyncio.create_task(shop.order())
+        accepting = asyncio.create_task(shop.order(asker=PLAIN))
         await shop.records.beginning.wait()
         closing = asyncio.create_task(shop.generations.close())
         await asyncio.sleep(0)

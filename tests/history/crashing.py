@@ -1,7 +1,8 @@
 """A server that is going to be killed: run by test_crash.py as a process of its own.
 
-For each line on stdin it forks a child that begins and finishes responses until it is killed, and
-says what was acknowledged: "<pid>", then "began <id>" and "finished <id>", and "dead" when it is.
+For each line on stdin it forks a child that begins, journals and finishes responses until it is
+killed, and says what was acknowledged: "<pid>", then "began <id>" and "finished <id>", and "dead"
+when it is.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import sys
 from pathlib import Path
 
 from tokenwire.history.store import Store
-from tokenwire.history.values import Ended, JsonObject, NewResponse
+from tokenwire.history.values import Ended, JournalEntry, JsonObject, NewResponse
 
 
 def say(words: str) -> None:
     os.write(1, f"{words}\n".encode())
+
+
+def journalled(id: str) -> list[str]:
+    return [f'{{"id":"{id}","n":{n}}}' for n in range(20)]
 
 
 async def answer(store: Store, id: str) -> None:
@@ -25,6 +30,9 @@ async def answer(store: Store, id: str) -> None:
         NewResponse(id, "ann", {"id": id}, [said], "m", None, None, f"key {id}", True, 1)
     )
     say(f"began {id}")
+    events = journalled(id)
+    for first in range(0, 15, 5):
+        await store.journal([JournalEntry(id, first, events[first : first + 5], [first])])
     output = [{"id": f"out_{id}", "type": "message", "content": "x" * 500}]
     await store.finish(
         Ended(
@@ -32,7 +40,7 @@ async def answer(store: Store, id: str) -> None:
             resource={"id": id, "output": output},
             status="completed",
             finish_reason="stop",
-            events=[f'{{"id":"{id}","n":{n}}}' for n in range(20)],
+            events=events,
             token_ids=[1, 2, 3],
             prompt_tokens=1,
             cached_tokens=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -32,6 +33,7 @@ REBUILD = """
 ORPHAN = """
     op.execute("UPDATE item SET response_pk = 99")
 """
+HEAD = "0002"
 FAIL = """
     op.add_column("response", sa.Column("mood", sa.String))
     raise RuntimeError("half-way")
@@ -41,9 +43,9 @@ FAIL = """
 def revisions(folder: Path, upgrade: str) -> Path:
     """The revisions of this version and one more."""
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_next.py").write_text(
+    (folder / "versions" / "9999_next.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n\n"
-        f'revision = "0002"\ndown_revision = "0001"\n\n\ndef upgrade():{upgrade}'
+        f'revision = "9999"\ndown_revision = "{HEAD}"\n\n\ndef upgrade():{upgrade}'
     )
     return folder
 
@@ -91,10 +93,16 @@ def test_the_revisions_make_the_checks_of_the_tables_too(tmp_path: Path) -> None
     metadata.create_all(engine)
     engine.dispose()
 
+    def bare(sql: object) -> str:
+        return str(sql).replace('"', "")
+
     def schema(path: Path) -> dict[object, list[str]]:
         rows = ask(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
         return {
-            name: sorted(line.strip().rstrip(", ") for line in str(sql).splitlines())
+            # ALTER TABLE adds columns behind the constraints, on one line and without quotes.
+            name: sorted(
+                filter(None, (part.strip(" )\t") for part in re.split("[,\n]", bare(sql))))
+            )
             for name, sql in rows
             if name != "alembic_version"
         }
@@ -129,14 +137,14 @@ async def test_the_database_of_another_program_is_refused(tmp_path: Path) -> Non
 def test_an_upgrade_keeps_all_rows_and_the_old_file(lived: Path, tmp_path: Path) -> None:
     counts = "SELECT (SELECT count(*) FROM response), (SELECT count(*) FROM item)"
     before = ask(lived, counts)
-    (tmp_path / "history.db.backup-0001.part").write_text("left by an upgrade that was killed")
+    (tmp_path / f"history.db.backup-{HEAD}.part").write_text("left by an upgrade that was killed")
     bring_up(lived, revisions(tmp_path / "revisions", REBUILD))
-    assert ask(lived, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert ask(lived, "SELECT version_num FROM alembic_version") == [("9999",)]
     assert ask(lived, "SELECT mood FROM response") == [(None,), (None,)]
     assert ask(lived, counts) == before == [(2, 3)]
     assert ask(lived, "PRAGMA foreign_key_check") == []
-    assert ask(tmp_path / "history.db.backup-0001", counts) == before
-    assert not (tmp_path / "history.db.backup-0001.part").exists()
+    assert ask(tmp_path / f"history.db.backup-{HEAD}", counts) == before
+    assert not (tmp_path / f"history.db.backup-{HEAD}.part").exists()
 
 
 def test_an_upgrade_that_would_leave_rows_without_a_parent_is_undone(
@@ -146,7 +154,7 @@ def test_an_upgrade_that_would_leave_rows_without_a_parent_is_undone(
         connection.execute("DELETE FROM item WHERE pk > 1")
     with pytest.raises(CannotOpen, match="1 rows would point nowhere"):
         bring_up(lived, revisions(tmp_path / "revisions", ORPHAN))
-    assert ask(lived, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert ask(lived, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert ask(lived, "SELECT response_pk FROM item") == [(1,)]
 
 
@@ -154,4 +162,21 @@ def test_an_upgrade_that_fails_half_way_is_undone(lived: Path, tmp_path: Path) -
     with pytest.raises(RuntimeError, match="half-way"):
         bring_up(lived, revisions(tmp_path / "revisions", FAIL))
     assert "mood" not in {row[1] for row in ask(lived, "PRAGMA table_info(response)")}
-    assert ask(lived, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert ask(lived, "SELECT version_num FROM alembic_version") == [(HEAD,)]
+
+
+async def test_a_file_of_the_first_version_keeps_what_is_in_it(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(FOLDER, first, ignore=shutil.ignore_patterns("__pycache__", "0002*"))
+    path = tmp_path / "history.db"
+    bring_up(path, first)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO user VALUES (1, 'ann', 'Ann', 1)")
+        connection.execute(
+            "INSERT INTO response (id, user_pk, status, model, resource, durable, created_ms)"
+            " VALUES ('r1', 1, 'in_progress', 'm', '{}', 1, 1)"
+        )
+    store = await Store.open(path)
+    (left,) = await store.unfinished()
+    assert (left.begun.id, left.begun.plan, left.said, left.attempts) == ("r1", None, None, 1)
+    await store.close()

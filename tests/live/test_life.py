@@ -112,21 +112,6 @@ def test_a_second_server_on_the_same_data_is_refused_with_a_sentence(own_server:
     assert "Traceback" not in str(refused.value)
 
 
-def test_an_interrupted_answer_is_found_as_such_after_a_kill(own_server: Server) -> None:
-    own_server.wait_ready()
-    body = {**LONG, "background": True}
-    url = f"{own_server.url}/v1/responses"
-    made = httpx.post(url, json=body, trust_env=False).json()
-    own_server.kill()
-    again = start_server(own_server.data_dir)
-    try:
-        found = httpx.get(f"{again.url}/v1/responses/{made['id']}", trust_env=False).json()
-        assert found["status"] == "incomplete"
-        assert found["incomplete_details"] == {"reason": "interrupted"}
-    finally:
-        again.stop()
-
-
 async def _stream_by_socket(server: Server) -> list[Json]:
     events: list[Json] = []
     url = server.url.replace("http://", "ws://") + "/v1/responses"

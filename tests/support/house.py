@@ -133,9 +133,14 @@ async def receive_until(socket: websockets.ClientConnection, *kinds: str) -> lis
     """Events until one of a kind came, and what came in the same frame. The last may be another."""
     events: list[Json] = []
     while not any(event["type"] in kinds for event in events):
-        frame: Any = json.loads(await asyncio.wait_for(socket.recv(), 10))
-        events.extend(cast("list[Json]", frame) if isinstance(frame, list) else [frame])
+        events.extend(events_of(await asyncio.wait_for(socket.recv(), 10)))
     return events
+
+
+def events_of(frame: str | bytes) -> list[Json]:
+    """The events of a frame: one, or on a page's socket perhaps many."""
+    value: Any = json.loads(frame)
+    return cast("list[Json]", value) if isinstance(value, list) else [value]
 
 
 def parse_sse(text: str) -> list[Json]:

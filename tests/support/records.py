@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tokenwire.errors import ConversationNotFound, NotSaved, PreviousResponseNotFound
-from tokenwire.generation.records import Beginning, Finish
+from tokenwire.generation.records import Beginning, Entry, Finish, Unfinished
 from tokenwire.wire.items import Item
 
 
@@ -24,12 +24,17 @@ class Row:
     resource: dict[str, object]
     durable: bool
     status: str
+    plan: dict[str, object] | None = None
     events: list[str] = field(default_factory=list[str])
     finish: Finish | None = None
+    journal: list[Entry] = field(default_factory=list[Entry])
+    attempts: int = 0
 
 
 class MemoryRecords:
-    """Clear `can_begin` or `can_finish` to hold a write; set `refuse` or `lose` to fail it."""
+    """Clear `can_begin`, `can_journal` or `can_finish` to hold a write; set `refuse`, `tear` or
+    `lose` to fail it. `writes` counts those of the journal.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
@@ -37,12 +42,16 @@ class MemoryRecords:
         self.heads: dict[tuple[str, str], str | None] = {}
         self.can_begin = asyncio.Event()
         self.can_begin.set()
+        self.can_journal = asyncio.Event()
+        self.can_journal.set()
         self.can_finish = asyncio.Event()
         self.can_finish.set()
         self.beginning = asyncio.Event()
         self.finishing = asyncio.Event()
         self.refuse: Exception | None = None
         self.lose: Exception | None = None
+        self.tear: Exception | None = None
+        self.writes = 0
 
     def add_conversation(self, user_id: str, conversation_id: str) -> None:
         self.heads[user_id, conversation_id] = None
@@ -67,6 +76,7 @@ class MemoryRecords:
             resource=response.to_json(),
             durable=beginning.durable,
             status=response.status,
+            plan=beginning.plan,
         )
         if key is not None:
             self.keys[user_id, key] = response.id
@@ -74,6 +84,23 @@ class MemoryRecords:
         if conversation is not None:
             self.heads[user_id, conversation] = response.id
         return None
+
+    async def journal(self, entries: Sequence[Entry]) -> None:
+        await self.can_journal.wait()
+        if self.tear is not None:
+            raise self.tear
+        self.writes += 1
+        for entry in entries:
+            if row := self.rows.get(entry.response_id):
+                row.journal.append(entry)
+
+    async def unfinished(self) -> list[Unfinished]:
+        found: list[Unfinished] = []
+        for id, row in self.rows.items():
+            if row.finish is None:
+                row.attempts += 1
+                found.append(_unfinished(id, row))
+        return found
 
     async def finish(self, finish: Finish) -> None:
         self.finishing.set()
@@ -84,7 +111,7 @@ class MemoryRecords:
         if row is None:
             raise NotSaved("It was deleted.")
         row.resource, row.status = finish.response.to_json(), finish.response.status
-        row.events, row.finish = [*finish.events], finish
+        row.events, row.finish, row.journal = [*finish.events], finish, []
 
     async def get(self, user_id: str, response_id: str) -> dict[str, object] | None:
         row = self._own(user_id, response_id)
@@ -120,3 +147,20 @@ class MemoryRecords:
     def _own(self, user_id: str, response_id: str) -> Row | None:
         row = self.rows.get(response_id)
         return row if row and row.user_id == user_id else None
+
+
+def _unfinished(id: str, row: Row) -> Unfinished:
+    return Unfinished(
+        response_id=id,
+        user_id=row.user_id,
+        resource=row.resource,
+        input=row.input,
+        parent_id=row.parent_id,
+        plan=row.plan,
+        durable=row.durable,
+        age_s=1.0,
+        events=[event for entry in row.journal for event in entry.events],
+        token_ids=[token for entry in row.journal for token in entry.token_ids],
+        prompt=next((entry.prompt for entry in row.journal if entry.prompt is not None), None),
+        attempts=row.attempts,
+    )

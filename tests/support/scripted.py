@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from tokenwire.engine.base import (
     Delta,
     Engine,
     EngineLimits,
     ModelInfo,
+    ModelPhase,
     ModelState,
     Prompt,
     Resume,
@@ -109,6 +111,7 @@ class ScriptedEngines:
         self.leases = 0
         self.loads: list[str] = []
         self._listeners: set[StageListener] = set()
+        self._stages: list[StageListener] = []
 
     def states(self) -> list[ModelState]:
         return [self.state(MODEL)]
@@ -140,6 +143,8 @@ class ScriptedEngines:
         self, model: str, on_stage: StageListener | None = None
     ) -> AsyncGenerator[Engine, None]:
         self.leases += 1
+        if on_stage is not None:
+            self._stages.append(on_stage)
         try:
             if not self.ready_event.is_set() and on_stage is not None:
                 on_stage(self.state(model))
@@ -147,3 +152,10 @@ class ScriptedEngines:
             yield self.engine
         finally:
             self.leases -= 1
+            if on_stage is not None:
+                self._stages.remove(on_stage)
+
+    def tell(self, phase: ModelPhase, stage: str | None = None) -> None:
+        """Let whoever holds a lease hear of a change."""
+        for on_stage in tuple(self._stages):
+            on_stage(replace(self.state(MODEL), phase=phase, stage=stage))

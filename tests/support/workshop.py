@@ -92,11 +92,12 @@ async def open_workshop(
     ready: bool = True,
     limits: AdmissionLimits | None = None,
     grace_s: float = 0.0,
+    records: MemoryRecords | None = None,
 ) -> AsyncGenerator[Workshop, None]:
-    """Open it, and close it whatever happens."""
+    """Open it, and close it whatever happens. `records`: those of a workshop that was before."""
     engine = engine or ScriptedEngine()
     engines = ScriptedEngines(engine, ready=ready)
-    records = MemoryRecords()
+    records = records or MemoryRecords()
     async with asyncio.TaskGroup() as tasks:
         generations = Generations(engines, records, tasks, limits=limits, grace_s=grace_s)
         running = tasks.create_task(generations.run())
@@ -110,6 +111,7 @@ async def open_workshop(
             )
         finally:
             records.can_begin.set()
+            records.can_journal.set()
             records.can_finish.set()
             await generations.close()
             running.cancel()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import websockets
+from sqlalchemy import Connection
 
-from support.house import USER, Json, open_house, receive, receive_until, text_of
+from support.house import USER, House, Json, events_of, open_house, receive, receive_until, text_of
+from support.readers import Reader, assert_whole, page, read
 from support.scripted import ScriptedEngine, say
+from support.waiting import until
+from tokenwire.generation import journal
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.web.parts import DoorLimits
 from tokenwire.wire.session import SessionLimits
@@ -286,10 +294,103 @@ async def test_a_reader_that_stalls_slows_no_one_and_is_cut(tmp_path: Path) -> N
         assert house.generations.running == 0
 
 
-async def test_draining_tells_the_page_and_closes_with_1012(tmp_path: Path) -> None:
-    engine = ScriptedEngine()
+async def until_closed(socket: websockets.ClientConnection) -> AsyncGenerator[Json, None]:
+    """All events until the socket is closed, with whatever code."""
+    with suppress(websockets.ConnectionClosed):
+        while True:
+            for event in events_of(await socket.recv()):
+                yield event
+
+
+async def set_room(house: House, pages: int) -> None:
+    """Let the file grow by so many pages and no more: a disk that is nearly full."""
+
+    def limit(connection: Connection) -> None:
+        used = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={used + pages}")
+
+    await house.store._writer.write(limit)  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_a_full_disk_stops_no_answer_and_is_told_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "FIRST_RETRY_S", 0.05)
+    words = ["One ", *("x" * 50_000 for _ in range(4))]
+    engine = ScriptedEngine(lambda _text, _sampling: say(*words))
     engine.hold_at = 1
     async with open_house(tmp_path, engine) as house, house.connect(page=True) as socket:
+        await socket.send(create(stream_id="a"))
+        events = await receive_until(socket, "response.output_text.delta")
+        await set_room(house, 0)
+        engine.go.set()
+        events += await receive_until(socket, "response.completed")
+        last = events[-1]["response"]
+        assert text_of(events) == "".join(words)
+        assert last["store"] is False
+        assert [e["saving"] for e in events if e["type"] == "tokenwire:saving.changed"] == [False]
+        assert (await house.http.get("/readyz")).json()["saving"] is False
+        refused = await house.http.post("/v1/responses", json={"input": "x" * 50_000})
+        assert refused.json()["error"]["code"] == "not_saved"
+
+        await set_room(house, 10_000)
+        told = await receive_until(socket, "tokenwire:saving.changed")
+        assert told[-1]["saving"] is True
+        stored = await house.store.events(USER, last["id"])
+        assert stored is not None
+        assert [json.loads(event) for event in stored][-1]["response"] == last
+        assert (await house.http.get("/readyz")).json()["saving"] is True
+
+
+async def test_a_socket_that_is_cut_after_any_event_loses_and_doubles_nothing(
+    tmp_path: Path,
+) -> None:
+    engine = ScriptedEngine(lambda _text, _sampling: say("One", " two", " thr", "ee", "."))
+    async with open_house(tmp_path, engine) as house:
+        whole = Reader({"input": "x"})
+        await read(house.url, [whole])
+        for index in range(whole.last + 1):
+            cut = Reader({"input": "x"})
+            async with page(house.url) as socket:
+                await socket.send(json.dumps({"type": "response.create", **cut.ask}))
+                while cut.last < index:
+                    for event in events_of(await socket.recv()):
+                        # What came in the same frame after the cut was never read.
+                        if cut.last < index and not event["type"].startswith("tokenwire:"):
+                            cut.take(event)
+            await read(house.url, [cut])
+            assert cut.text == whole.text
+            assert_whole([cut])
+            stored = await house.store.events(USER, str(cut.id))
+            assert stored is not None
+            assert len(stored) == cut.last + 1
+
+
+async def test_a_stalled_reader_of_sse_is_cut_and_its_answer_ended(tmp_path: Path) -> None:
+    engine = ScriptedEngine(lambda _text, _sampling: say(*["word " * 200] * 12_000))
+    async with open_house(tmp_path, engine, limits=DoorLimits(send_timeout_s=0.5)) as house:
+        # What nobody takes must not end by itself: only the cut can free the engine.
+        engine.hold_at = 11_999
+        body = json.dumps({"input": "x", "stream": True, "store": False}).encode()
+        where = urlsplit(house.url)
+        reader, writer = await asyncio.open_connection(where.hostname, where.port, limit=1024)
+        writer.write(
+            b"POST /v1/responses HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+        )
+        assert await reader.readline() == b"HTTP/1.1 200 \r\n"
+        await until(lambda: bool(engine.aborted))
+        await until(lambda: house.generations.running == 0)
+        writer.close()
+
+
+@pytest.mark.parametrize("page", [True, False])
+async def test_draining_ends_what_is_plain_and_leaves_what_is_durable(
+    tmp_path: Path, *, page: bool
+) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 1
+    async with open_house(tmp_path, engine) as house, house.connect(page=page) as socket:
         await socket.send(create(stream_id="l1"))
         await engine.holding.wait()
         house.parts.hub.draining(2.0)
@@ -298,14 +399,37 @@ async def test_draining_tells_the_page_and_closes_with_1012(tmp_path: Path) -> N
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
         await house.generations.close()
         house.parts.draining.set()
-        events = await receive_until(socket, "response.incomplete")
-        with pytest.raises(websockets.ConnectionClosed) as closed:
-            await receive(socket)
-    assert "tokenwire:server.draining" in [event["type"] for event in events]
-    response = events[-1]["response"]
-    assert response["incomplete_details"] == {"reason": "interrupted"}
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1012
+        events = [event async for event in until_closed(socket)]
+    types = [event["type"] for event in events]
+    assert ("tokenwire:server.draining" in types) == page
+    if page:
+        assert "response.output_text.delta" in types
+        assert not set(END) & set(types)
+    else:
+        assert events[-1]["response"]["incomplete_details"] == {"reason": "interrupted"}
+    assert socket.close_code == 1012
+
+
+async def test_an_answer_that_stops_for_a_restart_ends_its_sse_without_done(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 1
+    async with open_house(tmp_path, engine) as house:
+        body = {"input": "x", "background": True, "stream": True}
+        answering = asyncio.create_task(house.http.post("/v1/responses", json=body))
+        await engine.holding.wait()
+        await house.generations.close()
+        stream = (await answering).text
+    assert "response.output_text.delta" in stream
+    assert "[DONE]" not in stream
+
+
+async def test_the_page_hears_when_the_disk_fails(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, house.connect(page=True) as socket:
+        hello = (await receive_until(socket, "tokenwire:hello"))[0]
+        assert hello["saving"] is True
+        house.parts.hub.saving_changed(saving=False)
+        changed = (await receive_until(socket, "tokenwire:saving.changed"))[-1]
+        assert changed["saving"] is False
 
 
 async def test_a_33rd_named_lane_is_refused(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def told(*deltas: str, ending: str = "completed") -> tuple[Response, list[Event]
     response.status = ending  # pyright: ignore[reportAttributeAccessIssue]
     response.usage = usage(5, 3, 2)
     if ending == "failed":
-        response.error = {"code": "engine_dead", "message": "It died."}
+        response.error = {"code": "engine_error", "message": "It died."}
     return response, [*events, narrator.lifecycle(ending)]
 
 
@@ -148,7 +148,7 @@ def test_a_failure_in_the_stream_is_an_error_object() -> None:
         "error": {
             "message": "It died.",
             "type": "server_error",
-            "code": "engine_dead",
+            "code": "engine_error",
             "param": None,
         }
     }

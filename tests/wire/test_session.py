@@ -397,6 +397,62 @@ def test_an_attach_at_the_end_of_a_response_that_ended_frees_the_lane_at_once() 
     assert client.session.idle
 
 
+def delta(answer: Answer, text: str) -> None:
+    number = len(answer.log.events)
+    body = {"type": "response.output_text.delta", "sequence_number": number, "delta": text}
+    answer.log.events.append(Event(str(body["type"]), number, json.dumps(body), text))
+
+
+def test_a_snapshot_is_all_text_in_one_event_and_then_the_log() -> None:
+    client, answer = Client(), Answer("resp_1")
+    answer.log.append("response.created")
+    for text in ("a", "b", "c"):
+        delta(answer, text)
+    answer.log.append("response.in_progress")
+    command = Attach(response_id="resp_1", mode="snapshot", stream_id="a")
+    client.session.attach(command, answer)
+    attached, *events = client.heard()
+
+    assert attached["last_sequence_number"] == 4
+    assert [event["sequence_number"] for event in events] == [0, 3, 4]
+    assert events[1]["delta"] == "abc"
+    assert {event["stream_id"] for event in events} == {"a"}
+    delta(answer, "d")
+    answer.end()
+    assert [event["sequence_number"] for event in client.heard()] == [5, 6]
+
+
+def test_a_snapshot_of_what_has_no_text_yet_is_the_log() -> None:
+    client, answer = Client(), Answer("resp_1")
+    client.session.attach(Attach(response_id="resp_1", mode="snapshot", stream_id="a"), answer)
+    answer.log.append("response.created")
+    answer.log.append("response.in_progress")
+    assert [event["sequence_number"] for event in client.heard()[1:]] == [0, 1]
+
+
+@given(st.lists(st.sampled_from(["delta", "other"])), st.integers(0, 20))
+def test_who_joins_by_snapshot_at_any_moment_has_the_whole_text(
+    steps: list[str], joined: int
+) -> None:
+    client, answer = Client(), Answer("resp_1")
+    for index, step in enumerate([*steps, "end"]):
+        if index == min(joined, len(steps)):
+            command = Attach(response_id="resp_1", mode="snapshot", stream_id="a")
+            client.session.attach(command, answer)
+        if step == "delta":
+            delta(answer, f"{index} ")
+        elif step == "end":
+            answer.end()
+        else:
+            answer.log.append("response.in_progress")
+    events = [event for event in client.heard() if "stream_id" in event][1:]
+    whole = "".join(event.delta for event in answer.log.events)
+    numbers = [int(str(event["sequence_number"])) for event in events]
+    assert "".join(str(event.get("delta", "")) for event in events) == whole
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == answer.log.last_sequence_number
+
+
 def test_an_attach_on_a_busy_lane_is_refused() -> None:
     client = Client(extension=True)
     client.start("resp_1", "a")

@@ -10,23 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from array import array
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tokenwire.errors import NotSaved, ServerError, TokenwireError
+from tokenwire.engine.base import Resume
+from tokenwire.errors import ServerError, TokenwireError
 from tokenwire.generation.ids import new_id
-from tokenwire.generation.log import Log
-from tokenwire.generation.orders import Order, render, sampling_of, show_defaults
+from tokenwire.generation.notices import Notices
+from tokenwire.generation.orders import Order, plan_of, render, sampling_of, show_defaults
 from tokenwire.generation.outcome import Outcome, Stopwatch, failed, outcome_of
-from tokenwire.generation.records import Beginning, Finish, Records
-from tokenwire.wire.events import Event, Narrator, Response, Status, usage
+from tokenwire.generation.records import Beginning, Finish
+from tokenwire.generation.transcript import Said, Transcript
+from tokenwire.wire.events import Event, Response, usage
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import Delta, Engine, Engines, ModelState, Prompt
+    from tokenwire.engine.base import Delta, Engine, Engines, Prompt
     from tokenwire.generation.admission import Line, Ticket
+    from tokenwire.generation.journal import Journal
+    from tokenwire.generation.log import Log
     from tokenwire.generation.pacer import Pacer
     from tokenwire.wire.items import Item
 
@@ -34,11 +37,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FLUSH_CHARACTERS = 4096
-TELL_EVERY_S = 0.25
-HEARTBEAT_S = 15.0
 UNREAD_S = 5.0
-# A resource with long instructions is not repeated at each change of place.
-LONG_INSTRUCTIONS = 4096
+
+StopReason = Literal["cancelled", "interrupted", "suspended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +47,51 @@ class Tools:
     """What a generation works with."""
 
     engines: Engines
-    records: Records
+    journal: Journal
     pacer: Pacer
     line: Line
     grace_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a response had before its server ended; `times` it was taken up since."""
+
+    item_id: str
+    said: Said | None
+    age_s: float
+    times: int
+
+
 class Generation:
     """A response that is being made, or was made lately. Read its `log`; nobody but itself writes
-    it.
+    it. With a `past` it goes on where that ends.
     """
 
     def __init__(
-        self, order: Order, response: Response, prompt: Prompt | None, tools: Tools
+        self,
+        order: Order,
+        response: Response,
+        prompt: Prompt | None,
+        tools: Tools,
+        past: Past | None = None,
     ) -> None:
         self.id = response.id
         self.user_id = order.user_id
         self.order = order
         self.response = response
-        self.log = Log()
+        self.stored = response.store
+        self.item_id = past.item_id if past else new_id("msg")
         self.ended_at: float | None = None
         self._tools = tools
-        self._narrator = Narrator(response, new_id("msg"))
+        self._said = Transcript(
+            response,
+            self.item_id,
+            tools.journal if self.stored else None,
+            past.said if past else None,
+        )
+        self._past = past
         self._prompt = prompt
-        self._pending: list[str] = []
-        self._text: list[str] = []
-        self._token_ids = array("i")
         self._cached = 0
         self._readers = 0
         self._never_read = True
@@ -79,16 +99,18 @@ class Generation:
         self._task: asyncio.Task[None] | None = None
         self._running = False
         self._ending = False
-        self._stopping = False
-        self._interrupt: Literal["cancelled", "interrupted"] = "interrupted"
-        self._watch = Stopwatch()
-        self._told_at = 0.0
-        self._telling: asyncio.TimerHandle | None = None
-        self._last_model: ModelState | None = None
+        self._stop_reason: StopReason | None = None
+        self._watch = Stopwatch(past.age_s if past else 0.0)
+        self._notices = Notices(self._said, tools.line)
         # Taken before anything is saved: the line may refuse.
-        self._ticket: Ticket = tools.line.enter(order.user_id, self._moved)
+        self._ticket: Ticket = tools.line.enter(order.user_id, self._notices.moved)
+        self._notices.ticket = self._ticket
 
     # What others see
+
+    @property
+    def log(self) -> Log:
+        return self._said.log
 
     @property
     def status(self) -> str:
@@ -125,8 +147,14 @@ class Generation:
         self._stop("cancelled")
 
     def interrupt(self) -> None:
-        """End it because the server stops."""
-        self._stop("interrupted")
+        """Stop because the server stops: one that is durable is left for the next server to go on
+        with, its log closed without a terminal event; any other ends.
+        """
+        self._stop("suspended" if self.outlives_the_server else "interrupted")
+
+    @property
+    def outlives_the_server(self) -> bool:
+        return self.order.durable and self.stored
 
     async def finished(self) -> None:
         """Wait for the end, saved."""
@@ -139,6 +167,12 @@ class Generation:
         finally:
             unwatch()
 
+    def saving_changed(self, saving: bool) -> None:  # noqa: FBT001 a callback's one fact
+        """The disk begins to fail, or works again: say whether this response is being saved."""
+        if self.stored and not self._ending and self._said.begun:
+            self.response.store = saving
+            self._notices.tell()
+
     # Its life
 
     def abandon(self) -> None:
@@ -146,20 +180,23 @@ class Generation:
         self._tools.line.leave(self._ticket)
         self.log.close()
 
-    def begin(self, tasks: asyncio.TaskGroup) -> None:
-        """Say `response.created` and start to work."""
-        waiting = self._ticket.position is not None or self._prompt is None
-        self.response.status = "queued" if waiting else "in_progress"
-        self._append(self._narrator.lifecycle("created"))
-        if self._ticket.position is not None:
-            self._moved(self._ticket.position, self._tools.line.waiting)
-        self._task = tasks.create_task(self.run(), name=self.id)
+    def begin(self, tasks: asyncio.TaskGroup, outcome: Outcome | None = None) -> None:
+        """Say `response.created` and start to work; with an outcome, only to end so."""
+        if outcome is None:
+            waiting = self._ticket.position is not None or self._prompt is None
+            self.response.status = "queued" if waiting else "in_progress"
+            if not self._said.begun:
+                self._said.tell("created")
+            if self._ticket.position is not None:
+                self._notices.moved()
+        self._task = tasks.create_task(self.run(outcome), name=self.id)
 
-    async def run(self) -> None:
+    async def run(self, outcome: Outcome | None = None) -> None:
         """Make the answer, to its terminal event. Never raises but for a cancelled server."""
         self._running = True
         try:
-            outcome = self._stopped() if self._stopping else await self._work()
+            if outcome is None:
+                outcome = self._stopped() if self._stop_reason else await self._work()
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
@@ -169,27 +206,25 @@ class Generation:
         except Exception:  # a task's top: whatever it was becomes the end of the log
             log.exception("Generation %s failed", self.id)
             outcome = failed(ServerError("The server failed. It was logged."))
-        self._ending = True
         self._tools.line.leave(self._ticket)
-        try:
+        self._notices.stop()
+        if self._stop_reason == "suspended":
+            self._said.flush()
+            self._ending = True
+            await self._said.settled()
+            self._said.close()
+        else:
+            self._ending = True
             await self._end(outcome)
-        finally:
-            self.ended_at = time.monotonic()
-            self.log.close()
 
     def flush(self) -> None:
-        """Number what is pending and append it."""
-        if self._pending and not self.log.closed:
-            text = "".join(self._pending)
-            self._pending.clear()
-            self._append(*self._narrator.text(text))
+        self._said.flush()
 
     def keep_alive(self) -> None:
-        """Called each second. Repeats the status after a silence, as clients' watchdogs count
-        only events, and ends an answer whose only reader never came to read.
+        """Called each second. Repeats the status after a silence, and ends an answer whose only
+        reader never came to read.
         """
-        if time.monotonic() - self._told_at >= HEARTBEAT_S:
-            self._tell()
+        self._notices.beat()
         unread = self._never_read and self._watch.age > UNREAD_S
         if unread and not self.order.durable:
             self.cancel()
@@ -198,12 +233,14 @@ class Generation:
         order = self.order
         await self._ticket.admitted.wait()
         self._watch.mark("admitted")
-        async with self._tools.engines.lease(order.model, self._loading) as engine:
-            self._last_model = None
+        async with self._tools.engines.lease(order.model, self._notices.model_changed) as engine:
+            self._notices.model_ready()
             prompt = self._prompt or await render(engine, order)
             self._prompt = prompt
             self._start(engine)
-            stream = engine.generate(prompt, sampling_of(order.create), self.id)
+            done = tuple(self._said.token_ids)
+            resume = Resume(done, len(self._said.text)) if done else None
+            stream = engine.generate(prompt, sampling_of(order.create), self.id, resume)
             finish = None
             async with aclosing(stream):
                 async for delta in stream:
@@ -215,134 +252,100 @@ class Generation:
         self._watch.mark("started")
         self.response.status = "in_progress"
         show_defaults(self.response, self.order.create, engine.limits)
-        self._append(self._narrator.lifecycle("in_progress"))
+        if self._past is not None:
+            self.response.tokenwire = self.response.tokenwire | {"taken_up": self._past.times}
+        prompt = self._prompt.token_ids if self._prompt else None
+        self._said.tell("in_progress", prompt=prompt)
 
     def _receive(self, delta: Delta) -> None:
         if delta.cached_tokens:
             self._cached = delta.cached_tokens
-        if delta.token_ids:
-            if not self._token_ids:
-                self._watch.mark("first_token")
-            self._token_ids.extend(delta.token_ids)
-        if delta.text:
-            first = not self._text
-            self._text.append(delta.text)
-            self._pending.append(delta.text)
-            if first or len(delta.text) >= FLUSH_CHARACTERS:
-                self.flush()
-            else:
-                self._tools.pacer.mark(self)
+        said = self._said
+        if delta.token_ids and not said.token_ids:
+            self._watch.mark("first_token")
+        first = delta.text and not said.text_begun
+        said.add(delta)
+        if first or said.pending >= FLUSH_CHARACTERS:
+            said.flush()
+        elif delta.text:
+            self._tools.pacer.mark(self)
 
     async def _end(self, outcome: Outcome) -> None:
+        try:
+            self._said.hold()
+            await self._said.settled()
+            closing = self._said.ending(outcome)
+            self._conclude(outcome)
+            terminal = self._said.terminal(outcome)
+            if self.stored:
+                terminal = await self._saved(outcome, closing, terminal)
+            self._said.close([*closing, terminal])
+        finally:
+            self.ended_at = time.monotonic()
+            self.log.close()
+
+    def _conclude(self, outcome: Outcome) -> None:
         self._watch.mark("ended")
-        if self._telling is not None:
-            self._telling.cancel()
-        self.flush()
         response = self.response
-        closing = self._narrator.closing(
-            "".join(self._text), "completed" if outcome.status == "completed" else "incomplete"
-        )
+        response.store = self.stored
         response.status = outcome.status
         response.completed_at = int(time.time()) if outcome.status == "completed" else None
         if outcome.reason is not None:
             response.incomplete_details = {"reason": outcome.reason}
         response.error = outcome.error_object
-        prompt_tokens = len(self._prompt.token_ids) if self._prompt else 0
-        response.usage = usage(prompt_tokens, len(self._token_ids), self._cached)
-        response.tokenwire = response.tokenwire | {
-            "timing": self._watch.timings(len(self._token_ids))
-        }
-        terminal = self._narrator.lifecycle(outcome.event)
-        if response.store and not await self._saved(outcome, [*closing, terminal], prompt_tokens):
-            # The text is still delivered; the terminal event says that it is not kept.
-            response.store = False
-            self._narrator.undo(terminal)
-            terminal = self._narrator.lifecycle(outcome.event)
-        self._append(*closing, terminal)
+        tokens = len(self._said.token_ids)
+        response.usage = usage(self._prompt_tokens, tokens, self._cached)
+        response.tokenwire = response.tokenwire | {"timing": self._watch.timings(tokens)}
+        if self._stop_reason == "cancelled":
+            freed_ms = self._watch.since("stopped")
+            response.tokenwire = response.tokenwire | {"cancel": {"freed_ms": freed_ms}}
 
-    async def _saved(self, outcome: Outcome, last: list[Event], prompt_tokens: int) -> bool:
-        timing = self._watch.timings(len(self._token_ids))
-        finish = Finish(
+    async def _saved(self, outcome: Outcome, closing: list[Event], terminal: Event) -> Event:
+        """Save the end. The terminal event to show: where it could not be saved, one that says so,
+        as the text is still delivered.
+        """
+        journal = self._tools.journal
+        if await journal.finish(self._finish(outcome, [*closing, terminal])):
+            return terminal
+        self.response.store = False
+        terminal = self._said.retold(terminal, outcome)
+        journal.keep_end(self._finish(outcome, [*closing, terminal]))
+        return terminal
+
+    def _finish(self, outcome: Outcome, last: list[Event]) -> Finish:
+        timing = self._watch.timings(len(self._said.token_ids))
+        return Finish(
             response=self.response,
             finish_reason=outcome.finish_reason,
             events=[event.json for event in (*self.log.after(-1), *last)],
-            token_ids=self._token_ids,
-            prompt_tokens=prompt_tokens,
+            token_ids=self._said.token_ids,
+            prompt_tokens=self._prompt_tokens,
             cached_tokens=self._cached,
             queued_ms=timing["queue_ms"],
             ttft_ms=timing["ttft_ms"],
             decode_ms=timing["decode_ms"],
             seed=self.order.create.seed,
         )
-        try:
-            await self._tools.records.finish(finish)
-        except NotSaved as error:
-            log.warning("%s was not saved: %s", self.id, error.message)
-            return False
-        except Exception:  # a task's top, as in `run`: the reader still gets the end
-            log.exception("%s was not saved", self.id)
-            return False
-        return True
+
+    @property
+    def _prompt_tokens(self) -> int:
+        return len(self._prompt.token_ids) if self._prompt else 0
 
     # Stopping
 
-    def _stop(self, why: Literal["cancelled", "interrupted"]) -> None:
-        if self._ending or self._stopping:
+    def _stop(self, reason: StopReason) -> None:
+        if self._ending or self._stop_reason:
             return
-        self._interrupt = why
-        self._stopping = True
+        self._watch.mark("stopped")
+        self._stop_reason = reason
         # A task that is cancelled before its first step never runs, and its log would stay open.
         if self._running and self._task is not None:
             self._task.cancel()
 
     def _stopped(self) -> Outcome:
-        status: Status = "cancelled" if self._interrupt == "cancelled" else "incomplete"
-        return Outcome(status, "abort", reason=self._interrupt)
-
-    # What it says while it waits
-
-    def _moved(self, position: int, length: int) -> None:
-        del position, length
-        if self.log.last_sequence_number < 0 or self._telling is not None:
-            return
-        long = len(self.response.instructions or "") > LONG_INSTRUCTIONS
-        wait = self._told_at + (HEARTBEAT_S if long else TELL_EVERY_S) - time.monotonic()
-        if wait <= 0:
-            self._tell()
-        else:
-            self._telling = asyncio.get_running_loop().call_later(wait, self._tell)
-
-    def _loading(self, state: ModelState) -> None:
-        before, self._last_model = self._last_model, state
-        if before is None or before.stage != state.stage:
-            self._tell()
-        else:
-            self._moved(0, 0)
-
-    def _tell(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
-        if self._ending or self.log.last_sequence_number < 0:
-            return
-        extra: dict[str, object] = {}
-        if (position := self._ticket.position) is not None:
-            extra["queue"] = {"position": position, "length": self._tools.line.waiting}
-        elif (model := self._last_model) is not None:
-            extra["model"] = {
-                "state": model.phase,
-                "stage": model.stage,
-                "progress": model.progress,
-                "detail": model.detail,
-            }
-        name = "in_progress" if self.response.status == "in_progress" else "queued"
-        # Text first: an event must not overtake what was generated before it.
-        self.flush()
-        self._append(self._narrator.lifecycle(name, extra))
-
-    def _append(self, *events: Event) -> None:
-        self._told_at = time.monotonic()
-        self.log.append(*events)
+        if self._stop_reason == "cancelled":
+            return Outcome("cancelled", "abort", reason="cancelled")
+        return Outcome("incomplete", "abort", reason="interrupted")
 
 
 def beginning_of(generation: Generation, parent_id: str | None) -> Beginning:
@@ -357,4 +360,5 @@ def beginning_of(generation: Generation, parent_id: str | None) -> Beginning:
         parent_id=parent_id,
         idempotency_key=order.create.idempotency_key,
         durable=order.durable,
+        plan=plan_of(order, generation.item_id),
     )

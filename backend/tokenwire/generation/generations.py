@@ -25,9 +25,11 @@ from tokenwire.generation.admission import AdmissionLimits, Line
 from tokenwire.generation.generation import Generation, Tools, beginning_of
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.intake import Asker, Intake
+from tokenwire.generation.journal import Journal
 from tokenwire.generation.orders import show_defaults
 from tokenwire.generation.pacer import Pacer
 from tokenwire.generation.replay import Replay
+from tokenwire.generation.takeup import take_up
 from tokenwire.wire.events import new_response
 
 
@@ -42,7 +44,6 @@ log = logging.getLogger(__name__)
 KEEP_ENDED_S = 300.0
 KEEP_ENDED = 4096
 HOUSEKEEPING_S = 1.0
-RUNNING = ("queued", "in_progress")
 
 Listener = Callable[[Literal["started", "ended"], Generation], None]
 
@@ -66,15 +67,26 @@ class Generations:
         self._grace_s = grace_s
         self._intake = Intake(engines, records, self._is_running)
         self._pacer = Pacer()
+        self._journal = Journal(records, self._saving_changed)
         self._lines: dict[str, Line] = {}
         self._live: dict[str, Generation] = {}
         self._origins: dict[str, str | None] = {}
         self._listeners: set[Listener] = set()
+        self._saving_listeners: set[Callable[[bool], None]] = set()
         self._draining = False
 
     def subscribe(self, listener: Listener) -> None:
         """Hear of each stored response that starts or ends."""
         self._listeners.add(listener)
+
+    def subscribe_saving(self, listener: Callable[[bool], None]) -> None:
+        """Hear when the disk begins to fail, and when it works again."""
+        self._saving_listeners.add(listener)
+
+    @property
+    def saving(self) -> bool:
+        """Whether what is generated is being saved."""
+        return self._journal.saving
 
     @property
     def running(self) -> int:
@@ -92,7 +104,21 @@ class Generations:
         """Pace, beat and expire, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._pacer.run(), name="pacer")
+            tasks.create_task(self._journal.run(), name="journal")
             tasks.create_task(self._keep_house(), name="housekeeping")
+
+    async def take_up(self) -> int:
+        """Go on with what was running when the last server ended; end, with its text kept, what
+        can't go on. Returns how many go on. Before anyone asks for anything.
+        """
+        going_on = 0
+        for left in await self._records.unfinished():
+            generation, outcome = await take_up(left, self._engines, self._records, self._tools)
+            self._live[generation.id] = generation
+            generation.begin(self._tasks, outcome)
+            going_on += outcome is None
+            self._tell("started", generation)
+        return going_on
 
     async def start(self, create: Create, asker: Asker) -> Generation | Replay:
         """Accept a create: check it, save it, say `response.created`, begin.
@@ -248,14 +274,15 @@ class Generations:
         self._draining = True
 
     async def settle(self, seconds: float) -> None:
-        """Wait until all that runs has ended by itself, at most so long."""
+        """Wait until all that can't go on after a restart has ended by itself, at most so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for generation in list(self._live.values()):
-                    await generation.finished()
+                    if not generation.outlives_the_server:
+                        await generation.finished()
 
     async def close(self) -> None:
-        """End all that runs, saved."""
+        """Stop all that runs, saved: what is durable goes on with the next server."""
         self._draining = True
         running = [g for g in self._live.values() if not g.ended]
         for generation in running:
@@ -266,7 +293,7 @@ class Generations:
         line = self._lines.setdefault(model, Line(self._limits))
         return Tools(
             engines=self._engines,
-            records=self._records,
+            journal=self._journal,
             pacer=self._pacer,
             line=line,
             grace_s=self._grace_s,
@@ -296,6 +323,12 @@ class Generations:
         if what == "started":
             self._tasks.create_task(self._tell_end(generation), name=f"end of {generation.id}")
 
+    def _saving_changed(self, saving: bool) -> None:  # noqa: FBT001 a callback's one fact
+        for generation in list(self._live.values()):
+            generation.saving_changed(saving)
+        for listener in self._saving_listeners:
+            listener(saving)
+
     async def _tell_end(self, generation: Generation) -> None:
         await generation.finished()
         self._tell("ended", generation)
@@ -305,7 +338,7 @@ class Generations:
             await asyncio.sleep(HOUSEKEEPING_S)
             now = time.monotonic()
             for generation in list(self._live.values()):
-                keep = KEEP_ENDED_S if generation.response.store else 0.0
+                keep = KEEP_ENDED_S if generation.stored else 0.0
                 if generation.ended_at is None:
                     generation.keep_alive()
                 elif now - generation.ended_at > keep or len(self._live) > KEEP_ENDED:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tokenwire.engine.base import Engine, EngineLimits, Prompt, Sampling
 from tokenwire.errors import ContextLengthExceeded
+from tokenwire.wire.commands import Create
 from tokenwire.wire.items import Item, chat_messages
 
 
 if TYPE_CHECKING:
-    from tokenwire.wire.commands import Create
     from tokenwire.wire.events import Response
 
 
@@ -60,6 +62,35 @@ async def render(engine: Engine, order: Order) -> Prompt:
             param="input",
         )
     return prompt
+
+
+def plan_of(order: Order, item_id: str) -> dict[str, object]:
+    """What `order_of` needs after a restart, as JSON, but for what is stored beside it."""
+    create = msgspec.to_builtins(order.create)
+    create.pop("input", None)
+    return {"create": create, "model": order.model, "item": item_id}
+
+
+def order_of(
+    plan: dict[str, object], user_id: str, context: list[Item], own: list[Item]
+) -> tuple[Order, str]:
+    """The order of a plan, and its item's id. Raises msgspec.ValidationError for a strange plan."""
+    parts = msgspec.convert(plan, _Plan)
+    order = Order(
+        create=parts.create,
+        user_id=user_id,
+        model=parts.model,
+        context=context,
+        input=own,
+        durable=True,
+    )
+    return order, parts.item
+
+
+class _Plan(msgspec.Struct):
+    create: Create
+    model: str
+    item: str
 
 
 def show_defaults(response: Response, create: Create, limits: EngineLimits | None) -> None:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokenwire.errors import ServerError, TokenwireError
+from tokenwire.errors import EngineDead, ServerError, TokenwireError
 
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ class Outcome:
 
     @property
     def error_object(self) -> dict[str, str] | None:
-        """The resource's `error`, in the codes that the SDKs know."""
+        """The resource's `error`, in the codes that the SDKs know, and one of ours."""
         if self.error is None:
             return None
         ours = self.error.ending.status >= 500
         code = "server_error" if ours else "invalid_prompt"
+        if isinstance(self.error, EngineDead):
+            code = self.error.ending.code
         return {"code": code, "message": self.error.message}
 
 
@@ -57,10 +59,13 @@ def outcome_of(finish: str | None) -> Outcome:
 
 
 class Stopwatch:
-    """When an answer was created, admitted, started, had its first token and ended."""
+    """When an answer was created, admitted, started, had its first token and ended. `age_s`: how
+    long ago it was created, if not now; its first token may then be of another life, and is not
+    timed.
+    """
 
-    def __init__(self) -> None:
-        self._at = {"created": time.monotonic()}
+    def __init__(self, age_s: float = 0.0) -> None:
+        self._at = {"created": time.monotonic() - age_s}
 
     @property
     def age(self) -> float:
@@ -69,6 +74,10 @@ class Stopwatch:
 
     def mark(self, name: str) -> None:
         self._at[name] = time.monotonic()
+
+    def since(self, name: str) -> int:
+        """Milliseconds since `mark(name)`."""
+        return round(1000 * (time.monotonic() - self._at[name]))
 
     def timings(self, tokens: int) -> dict[str, int | None]:
         """Milliseconds in the line, to the first token, from there to the end; tokens a second."""

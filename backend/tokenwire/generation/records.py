@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """A response that was accepted. `parent_id` is its stored parent, if it has one."""
+    """A response that was accepted. `parent_id` is its stored parent, if it has one; `plan` is
+    what is needed to go on with it after a restart.
+    """
 
     response: Response
     user_id: str
@@ -26,6 +28,42 @@ class Beginning:
     parent_id: str | None
     idempotency_key: str | None
     durable: bool
+    plan: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a response says next: its events as JSON, numbered from `first` on, the tokens that
+    they were made of and, once, the token ids of its prompt.
+    """
+
+    response_id: str
+    first: int
+    events: Sequence[str]
+    token_ids: Sequence[int]
+    prompt: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A response that was running when the last server ended, and all that it had said.
+
+    `attempts`: how often in a row, this time included, it was handed out without a new token in
+    between. `resource` is the Response resource as it began; `age_s` is in seconds.
+    """
+
+    response_id: str
+    user_id: str
+    resource: dict[str, object]
+    input: list[Item]
+    parent_id: str | None
+    plan: dict[str, object] | None
+    durable: bool
+    age_s: float
+    events: Sequence[str]
+    token_ids: Sequence[int]
+    prompt: Sequence[int] | None
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +92,14 @@ class Records(Protocol):
 
         Raises PreviousResponseNotFound, ConversationNotFound or NotSaved; nothing is written then.
         """
+        ...
+
+    async def journal(self, entries: Sequence[Entry]) -> None:
+        """Save what running responses said. Raises NotSaved."""
+        ...
+
+    async def unfinished(self) -> list[Unfinished]:
+        """What was running when the last server ended, oldest first. Called once, at the start."""
         ...
 
     async def finish(self, finish: Finish) -> None:

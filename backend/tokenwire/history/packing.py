@@ -1,4 +1,4 @@
-"""How blobs are packed: the numbered events of a response, and its token ids.
+"""How blobs are packed: the numbered events of a response, its token ids, a row of the journal.
 
 It gives back exactly what it was given, for any string that JSON can carry; it refuses to know what
 an event means.
@@ -10,6 +10,10 @@ import json
 import zlib
 from array import array
 from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from tokenwire.history.values import JournalEntry
 
 
 if TYPE_CHECKING:
@@ -36,3 +40,37 @@ def pack_token_ids(token_ids: Sequence[int]) -> bytes:
 
 def unpack_token_ids(blob: bytes) -> list[int]:
     return array("I", zlib.decompress(blob)).tolist()
+
+
+class _Entry(msgspec.Struct, array_like=True):
+    response_id: str
+    first: int
+    events: list[str]
+    token_ids: list[int]
+    prompt: list[int] | None
+
+
+# Not compressed: a row lives for seconds, and its bytes are made while every stream waits.
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[_Entry]).decode
+
+
+def pack_entries(entries: Sequence[JournalEntry]) -> bytes:
+    return _encode(
+        [
+            (
+                entry.response_id,
+                entry.first,
+                list(entry.events),
+                list(entry.token_ids),
+                None if entry.prompt is None else list(entry.prompt),
+            )
+            for entry in entries
+        ]
+    )
+
+
+def unpack_entries(blob: bytes) -> list[JournalEntry]:
+    return [
+        JournalEntry(e.response_id, e.first, e.events, e.token_ids, e.prompt) for e in _decode(blob)
+    ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, and_, bindparam, insert, literal, select, update
 
+from tokenwire.history import journal
 from tokenwire.history.packing import pack_events, pack_token_ids, unpack_events
 from tokenwire.history.tables import conversation, is_running, item, response, response_log, user
 from tokenwire.history.text import item_text, provisional_title
@@ -18,6 +19,7 @@ from tokenwire.history.values import (
     Ended,
     JsonObject,
     NewResponse,
+    Unfinished,
     UnknownConversation,
     UnknownResponse,
     UnknownUser,
@@ -74,7 +76,24 @@ _OUTPUT = (
     .order_by(item.c.idx)
 )
 _LOG = select(response_log.c.events).where(response_log.c.response_pk == bindparam("which"))
-_RUNNING = select(response.c.pk, response.c.resource).where(is_running)
+_INPUT = (
+    select(item.c.data)
+    .where(item.c.response_pk == bindparam("which"), item.c.direction == "in")
+    .order_by(item.c.idx)
+)
+_RUNNING = (
+    select(
+        response,
+        user.c.id.label("user_id"),
+        _previous.c.id.label("previous_id"),
+        conversation.c.id.label("conversation_id"),
+    )
+    .join(user, user.c.pk == response.c.user_pk)
+    .outerjoin(_previous, _previous.c.pk == response.c.previous_pk)
+    .outerjoin(conversation, conversation.c.pk == response.c.conversation_pk)
+    .where(is_running)
+    .order_by(response.c.pk)
+)
 
 _leaf = (
     _OWN.with_only_columns(response.c.pk, response.c.previous_pk, literal(0).label("depth"))
@@ -123,6 +142,7 @@ def begin(connection: Connection, new: NewResponse) -> str | None:
         "idempotency_key": new.idempotency_key,
         "durable": new.durable,
         "created_ms": new.created_ms,
+        "plan": new.plan,
     }
     pk = connection.execute(_INSERT, row).lastrowid
     _insert_items(connection, pk, "in", new.input)
@@ -154,6 +174,7 @@ def finish(connection: Connection, ended: Ended) -> None:
         "token_ids": pack_token_ids(ended.token_ids),
         "seed": ended.seed,
         "done_ms": ended.done_ms,
+        "plan": None,
     }
     connection.execute(_END, change)
     output = cast("list[JsonObject]", ended.resource.get("output") or [])
@@ -164,21 +185,40 @@ def finish(connection: Connection, ended: Ended) -> None:
         _touch(connection, found.conversation_pk, ended.done_ms, {})
 
 
-def interrupt_running(connection: Connection, now_ms: int) -> int:
-    running = connection.execute(_RUNNING).all()
-    for row in running:
-        interrupted: JsonObject = {
-            "status": "incomplete",
-            "incomplete_details": {"reason": "interrupted"},
-        }
-        change = {
-            "which": row.pk,
-            "status": "incomplete",
-            "resource": row.resource | interrupted,
-            "done_ms": now_ms,
-        }
+def unfinished(connection: Connection) -> list[tuple[int, Unfinished]]:
+    """Every running response with its journal, which is rewritten as one row for each; and that
+    row's pk, 0 where nothing was said. Counts the attempt.
+    """
+    found: list[tuple[int, Unfinished]] = []
+    rows = connection.execute(_RUNNING).all()
+    kept = journal.compact(connection, [row.id for row in rows])
+    for row in rows:
+        pk, said = kept.get(row.id, (0, None))
+        tokens = len(said.token_ids) if said else 0
+        attempts = 1 if tokens > (row.completion_tokens or 0) else row.attempts + 1
+        change = {"which": row.pk, "completion_tokens": tokens, "attempts": attempts}
         connection.execute(_END, change)
-    return len(running)
+        items = connection.execute(_INPUT, {"which": row.pk}).scalars().all()
+        begun = NewResponse(
+            id=row.id,
+            user_id=row.user_id,
+            resource=row.resource,
+            input=list(items),
+            model=row.model,
+            previous_response_id=row.previous_id,
+            conversation_id=row.conversation_id,
+            idempotency_key=row.idempotency_key,
+            durable=row.durable,
+            created_ms=row.created_ms,
+            plan=row.plan,
+        )
+        found.append((pk, Unfinished(begun, said, attempts)))
+    return found
+
+
+def forget_attempts(connection: Connection) -> None:
+    """The server ends in good order: nothing that runs is to blame for it."""
+    connection.execute(update(response).where(is_running).values(attempts=0))
 
 
 def get(connection: Connection, user_id: str, response_id: str) -> JsonObject | None:

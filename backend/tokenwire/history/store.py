@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from tokenwire.history import conversations, database, responses, users
+from tokenwire.history import conversations, database, journal, responses, users
+from tokenwire.history.packing import pack_entries
 from tokenwire.history.values import (
     Conversation,
     Ended,
+    JournalEntry,
     JsonObject,
     NewResponse,
     ReadFailed,
+    SaveFailed,
+    Unfinished,
     User,
 )
 from tokenwire.history.writer import Writer
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -43,6 +48,7 @@ class Store:
         self._lock = lock
         self._writer = writer
         self._readers = readers
+        self._rows = journal.Rows()
 
     @classmethod
     async def open(cls, path: Path) -> Store:
@@ -62,6 +68,8 @@ class Store:
 
     async def close(self) -> None:
         """Write what still waits, tidy up, let go of the file. A second call does nothing."""
+        with suppress(SaveFailed):
+            await self._writer.write(responses.forget_attempts)
         await self._writer.close()
         await self._readers.dispose()
         self._lock.release()
@@ -84,11 +92,27 @@ class Store:
         return await self._writer.write(lambda c: responses.begin(c, new))
 
     async def finish(self, ended: Ended) -> None:
-        """Store how a response ended, before its terminal event is seen.
+        """Store how a response ended, before its terminal event is seen; its journal goes.
 
         Only the first end counts; the end of a deleted response is dropped. Raises `SaveFailed`.
         """
-        await self._writer.write(lambda c: responses.finish(c, ended))
+        done = self._rows.without(ended.id)
+
+        def fold(connection: Connection) -> None:
+            responses.finish(connection, ended)
+            journal.remove(connection, done)
+
+        await self._writer.write(fold)
+        self._rows.folded(ended.id)
+        self._rows.removed(done)
+        if self._rows.all_done:
+            # Two that ended at once have each left to the other what both were in.
+            await self._remove_rows(self._rows.done)
+
+    async def _remove_rows(self, done: list[int]) -> None:
+        with suppress(SaveFailed):
+            await self._writer.write(lambda c: journal.remove(c, done))
+            self._rows.removed(done)
 
     async def get(self, user_id: str, response_id: str) -> JsonObject | None:
         """The Response resource as it was last stored, with its output so far."""
@@ -111,9 +135,22 @@ class Store:
             lambda c: responses.delete_response(c, user_id, response_id)
         )
 
-    async def interrupt_running(self, now_ms: int) -> int:
-        """How many responses were running when the last server ended; now they are incomplete."""
-        return await self._writer.write(lambda c: responses.interrupt_running(c, now_ms))
+    async def journal(self, entries: Sequence[JournalEntry]) -> None:
+        """Store what running responses have said, before anyone sees it. Raises `SaveFailed`."""
+        payload, done = pack_entries(entries), self._rows.done
+        pk = await self._writer.write(lambda c: journal.append(c, payload, done))
+        self._rows.removed(done)
+        self._rows.wrote(pk, (entry.response_id for entry in entries))
+
+    async def unfinished(self) -> list[Unfinished]:
+        """What was running when the last server ended, oldest first. Only before the first write
+        of this one. Raises `SaveFailed`.
+        """
+        found = await self._writer.write(responses.unfinished)
+        for pk, response in found:
+            if pk:
+                self._rows.wrote(pk, [response.begun.id])
+        return [response for _, response in found]
 
     async def create_conversation(
         self, user_id: str, conversation_id: str, *, title: str | None, metadata: dict[str, str]

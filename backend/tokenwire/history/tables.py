@@ -109,6 +109,9 @@ class Response(Row, table=True):
     seed: int | None
     created_ms: int
     done_ms: int | None
+    # While it runs: what its maker needs to go on with it, and how often that was tried in a row.
+    plan: dict[str, object] | None = Field(sa_type=JSON(none_as_null=True))
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class Item(Row, table=True):
@@ -140,6 +143,13 @@ class ResponseLog(Row, table=True):
     events: bytes
 
 
+class Journal(Row, table=True):
+    """What running responses said lately, packed by `packing.py`: one row for each flush."""
+
+    pk: int | None = Field(default=None, primary_key=True)
+    payload: bytes
+
+
 class Kv(Row, table=True):
     user_pk: int = Field(primary_key=True, foreign_key="user.pk", ondelete="CASCADE")
     key: str = Field(primary_key=True)
@@ -162,6 +172,7 @@ conversation = metadata.tables["conversation"]
 response = metadata.tables["response"]
 item = metadata.tables["item"]
 response_log = metadata.tables["response_log"]
+journal = metadata.tables["journal"]
 schema_meta = metadata.tables["schema_meta"]
 
 # Literals, not parameters: SQLite picks the partial index only when it can see the same words.

@@ -95,7 +95,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class NewResponse:
-    """A response as it begins: its JSON without output, and its input items, each with an "id"."""
+    """A response as it begins: its JSON without output, and its input items, each with an "id".
+
+    `plan` is what its maker needs to go on with it after a restart; nobody else reads it.
+    """
 
     id: str
     user_id: str
@@ -107,6 +110,31 @@ class NewResponse:
     idempotency_key: str | None
     durable: bool
     created_ms: int
+    plan: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """What one flush added to a response: its events as encoded, numbered from `first` on, the
+    tokens that they were made of, and, once, the token ids of its prompt.
+    """
+
+    response_id: str
+    first: int
+    events: Sequence[str]
+    token_ids: Sequence[int]
+    prompt: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A response that was running when the last server ended, as it was begun, and `said`: all of
+    its journal. `attempts`: how often in a row it was handed out without a new token since.
+    """
+
+    begun: NewResponse
+    said: JournalEntry | None
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

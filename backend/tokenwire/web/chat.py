@@ -34,7 +34,7 @@ def install(app: Quart, parts: Parts) -> None:
                 made = [chunk for event in events for chunk in chunks.feed(event)]
                 return b"".join(b"data: %s\n\n" % chunk for chunk in made)
 
-            return event_stream(generation, -1, encode)
+            return event_stream(generation, -1, encode, parts.limits.send_timeout_s)
         generation.join()
         try:
             await generation.finished()

@@ -24,15 +24,19 @@ def install(app: Quart, parts: Parts) -> None:
         return json_response({"status": "ok"})
 
     async def readyz() -> Response:
-        default = models.state(models.default)
-        state = model_object(default)
+        phase = models.state(models.default).phase
+        status = "ready" if models.ready(models.default) is not None else "loading"
         if parts.draining.is_set():
-            return json_response({"status": "draining", "model": state}, NOT_READY)
-        if default.phase == "recovering":
-            return json_response({"status": "recovering", "model": state}, NOT_READY)
-        if models.ready(models.default) is None:
-            return json_response({"status": "loading", "model": state}, NOT_READY)
-        return json_response({"status": "ready", "model": state})
+            status = "draining"
+        elif phase == "recovering":
+            status = phase
+        body = {
+            "status": status,
+            # False: answers go on, but what they say can't be written to disk.
+            "saving": parts.generations.saving,
+            "model": model_object(models.state(models.default)),
+        }
+        return json_response(body, 200 if status == "ready" else NOT_READY)
 
     async def metrics() -> Response:
         return Response(parts.metrics.text(), content_type="text/plain; version=0.0.4")

@@ -69,6 +69,11 @@ class Hub:
             self.conversation_changed(generation.user_id, conversation, "updated")
 
         generations.subscribe(heard)
+        generations.subscribe_saving(self.saving_changed)
+
+    def saving_changed(self, saving: bool) -> None:  # noqa: FBT001 a callback's one fact
+        for socket in self._sockets:
+            socket.say("tokenwire:saving.changed", saving=saving)
 
     def draining(self, grace_s: float) -> None:
         for socket in self._sockets:

@@ -29,6 +29,7 @@ class ResponsesDoor:
     def __init__(self, parts: Parts) -> None:
         self._generations = parts.generations
         self._user_id = parts.user_id
+        self._send_timeout_s = parts.limits.send_timeout_s
 
     async def create(self) -> Response:
         body = parse_create(await json_body())
@@ -39,7 +40,7 @@ class ResponsesDoor:
         asker = Asker(self._user_id, durable=bool(body.background))
         source = await self._generations.start(body, asker)
         if body.stream:
-            return event_stream(source, -1, responses_sse)
+            return event_stream(source, -1, responses_sse, self._send_timeout_s)
         if body.background:
             return json_response(await self._generations.get(self._user_id, source.id))
         source.join()
@@ -54,7 +55,7 @@ class ResponsesDoor:
             return json_response(await self._generations.get(self._user_id, response_id))
         after = query_int("starting_after", -1, low=-1, high=MAX_SEQUENCE_NUMBER)
         source = await self._generations.find(self._user_id, response_id, after)
-        return event_stream(source, after, responses_sse)
+        return event_stream(source, after, responses_sse, self._send_timeout_s)
 
     async def cancel(self, response_id: str) -> Response:
         return json_response(await self._generations.cancel(self._user_id, response_id))

@@ -110,6 +110,7 @@ class Connection:
                 "max_lanes": limits.session.max_lanes,
                 "max_message_bytes": limits.max_message_bytes,
             },
+            saving=self._parts.generations.saving,
             heartbeat_ms=round(1000 * limits.heartbeat_s),
             max_age_s=round(limits.max_age_s),
         )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from quart import Response
 
+from tokenwire import compat
+from tokenwire.generation.intake import RUNNING
 from tokenwire.generation.log import follow
 from tokenwire.wire.events import Event
 
@@ -25,10 +27,14 @@ DONE = b"data: [DONE]\n\n"
 Encode = Callable[[Sequence[Event]], bytes]
 
 
-def event_stream(source: Generation | Replay, after: int, encode: Encode) -> Response:
-    """What lies after a position, then the live tail, then [DONE]."""
+def event_stream(
+    source: Generation | Replay, after: int, encode: Encode, send_timeout_s: float
+) -> Response:
+    """What lies after a position, then the live tail, then [DONE], if it has ended: an answer that
+    the next server goes on with just stops. A peer that does not take a chunk in time is cut.
+    """
     response = Response(
-        _chunks(source, after, encode),
+        _chunks(source, after, encode, send_timeout_s),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
     )
@@ -42,16 +48,22 @@ def responses_sse(events: Sequence[Event]) -> bytes:
 
 
 async def _chunks(
-    source: Generation | Replay, after: int, encode: Encode
+    source: Generation | Replay, after: int, encode: Encode, send_timeout_s: float
 ) -> AsyncGenerator[bytes, None]:
     source.join()
+    loop = asyncio.get_running_loop()
     try:
         async for batch in follow(source.log, after, silence=SILENCE_S):
             # A comment makes a write, and only a failing write shows that the peer is gone.
             if chunk := encode(batch) if batch else b": still here\n\n":
-                yield chunk
+                guard = loop.call_later(send_timeout_s, compat.abort_current)
+                try:
+                    yield chunk
+                finally:
+                    guard.cancel()
             # A write to a reset connection does not yield; without this its cancel never runs.
             await asyncio.sleep(0)
-        yield DONE
+        if source.status not in RUNNING:
+            yield DONE
     finally:
         source.leave()

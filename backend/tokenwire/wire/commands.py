@@ -28,6 +28,7 @@ JsonObject = dict[str, object]
 
 _STREAM_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}\Z")
 _FIELD: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*?)`\Z")
+_REQUIRED: Final = re.compile(r"required field `(\w+)`")
 _ONE_LINE_MAX: Final = 300
 _TOKEN_ID: Final = re.compile(r"[0-9]{1,10}\Z")
 MAX_STOPS: Final = 16
@@ -135,10 +136,13 @@ class Cancel(msgspec.Struct, kw_only=True):
 
 
 class Attach(msgspec.Struct, kw_only=True):
-    """`tokenwire:response.attach`: read a response's log after a position, -1 for all."""
+    """`tokenwire:response.attach`: read a response's log after a position, -1 for all. The mode
+    "snapshot" is for who comes late: all text so far in one event, then the log.
+    """
 
     response_id: str
     starting_after: Annotated[int, Meta(ge=-1)] = -1
+    mode: Literal["events", "snapshot"] = "events"
     stream_id: str | None = None
 
 
@@ -292,8 +296,7 @@ def _text_format(text: JsonObject | None) -> object:
 
 
 def _quoted_field(message: str) -> str | None:
-    found = re.search(r"required field `(\w+)`", message)
-    return found.group(1) if found else None
+    return found.group(1) if (found := _REQUIRED.search(message)) else None
 
 
 def _one_line(text: str) -> str:

@@ -15,6 +15,8 @@ from tokenwire.wire.items import Item, output_message, output_text
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokenwire.wire.commands import Create
 
 
@@ -135,13 +137,16 @@ def usage(input_tokens: int, output_tokens: int, cached_tokens: int) -> dict[str
 
 
 class Narrator:
-    """Tells one text response as events, in the order of the protocol, numbers gapless from 0."""
+    """Tells one text response as events, in the order of the protocol, numbers gapless from 0.
 
-    def __init__(self, response: Response, item_id: str) -> None:
+    `said`: the events so far of a response that is gone on with.
+    """
+
+    def __init__(self, response: Response, item_id: str, said: Sequence[Event] = ()) -> None:
         self.response = response
         self.item_id = item_id
-        self._next = 0
-        self._open = False
+        self._next = len(said)
+        self._open = any(event.type == "response.content_part.added" for event in said)
         self._delta_head = (
             f'{{"type":"response.output_text.delta","item_id":"{item_id}",'
             '"output_index":0,"content_index":0,"logprobs":[],"sequence_number":'
@@ -220,6 +225,22 @@ def stored_event(json: str) -> Event:
     """An event of a response that has ended, read back from history."""
     head = msgspec.json.decode(json, type=_Head)
     return Event(head.type, head.sequence_number, json, head.delta)
+
+
+def snapshot(events: Sequence[Event]) -> list[Event]:
+    """What a late joiner has to be sent in the place of `events`, the log so far: the same, but all
+    text deltas as one, numbered as the last of them; what lies between them is left out.
+
+    The log then goes on after the last of these numbers.
+    """
+    deltas = [event for event in events if event.delta]
+    if not deltas:
+        return list(events)
+    first, last = deltas[0].sequence_number, deltas[-1].sequence_number
+    body = msgspec.json.decode(deltas[-1].json, type=JsonObject)
+    text = body["delta"] = "".join(event.delta for event in deltas)
+    whole = Event(deltas[-1].type, last, _encode(body).decode(), text)
+    return [*events[:first], whole, *events[last + 1 :]]
 
 
 class _Head(msgspec.Struct):

@@ -33,6 +33,7 @@ from tokenwire.wire.commands import (
     parse_frame,
     read_refused,
 )
+from tokenwire.wire.events import snapshot
 
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class _Lane:
     name: str | None
     source: Source | None = None
     cursor: int = -1
+    ahead: Sequence[Event] = ()
     create: Create | None = None
     starting: bool = False
     cancelled: bool = False
@@ -235,6 +237,9 @@ class Session:
             last_sequence_number=source.log.last_sequence_number,
         )
         self._read(lane, source, command.starting_after)
+        if command.mode == "snapshot":
+            lane.ahead = snapshot(source.log.after(-1))
+            lane.cursor = lane.ahead[-1].sequence_number if lane.ahead else -1
 
     def cached(self, response_id: str) -> list[Item] | None:
         """The items of an earlier response of this connection that was not stored."""
@@ -306,6 +311,8 @@ class Session:
         events = source.log.after(lane.cursor)
         if events:
             lane.cursor = events[-1].sequence_number
+        if lane.ahead:
+            events, lane.ahead = [*lane.ahead, *events], ()
         if source.log.closed and lane.cursor >= source.log.last_sequence_number:
             self._ended(lane, source)
         return [event.on_lane(lane.name) for event in events]
@@ -331,7 +338,7 @@ class Session:
             lane.unwatch()
         if lane.source is not None:
             lane.source.leave()
-        lane.source, lane.unwatch, lane.create = None, None, None
+        lane.source, lane.unwatch, lane.create, lane.ahead = None, None, None, ()
 
     def _framed(self, events: list[str]) -> list[str]:
         frames: list[str] = []

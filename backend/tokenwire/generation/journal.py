@@ -1,0 +1,181 @@
+"""On disk before on the wire: what stored responses say goes to the memory first, then into their
+logs, where readers see it.
+
+One write holds what every response had to say since the last one, so its cost does not grow with
+their number. When the disk fails the answers go on unsaved, everyone is told, and what was not
+written waits, bounded, until it can be. This file refuses to know what an event means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tokenwire.errors import NotSaved
+from tokenwire.generation.records import Entry, Finish
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tokenwire.generation.log import Log
+    from tokenwire.generation.records import Records
+    from tokenwire.wire.events import Event
+
+
+log = logging.getLogger(__name__)
+
+UNSAVED_BYTES = 32 << 20
+UNSAVED_ENDS = 1024
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 15.0
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What one response has to say, and where it will be seen."""
+
+    log: Log
+    events: list[Event] = field(default_factory=list["Event"])
+    token_ids: array[int] = field(default_factory=lambda: array("i"))
+    prompt: Sequence[int] | None = None
+    published: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def entry(self, response_id: str) -> Entry:
+        return Entry(
+            response_id=response_id,
+            first=self.events[0].sequence_number,
+            events=[event.json for event in self.events],
+            token_ids=self.token_ids,
+            prompt=self.prompt,
+        )
+
+
+class Journal:
+    """The way of every stored response's events into its log. `changed(saving)` is called when the
+    disk begins to fail and when it works again.
+    """
+
+    def __init__(self, records: Records, changed: Callable[[bool], None]) -> None:
+        self._records = records
+        self._changed = changed
+        self._drafts: dict[str, _Draft] = {}
+        self._writing: dict[str, _Draft] = {}
+        self._wake = asyncio.Event()
+        self._unsaved: list[Entry] = []
+        self._unsaved_bytes = 0
+        self._unsaved_ends: list[Finish] = []
+        self._retry_s = 0.0
+        self._retry_at = 0.0
+
+    @property
+    def saving(self) -> bool:
+        """Whether the last write succeeded."""
+        return not self._retry_s
+
+    def put(
+        self,
+        response_id: str,
+        log: Log,
+        events: Sequence[Event],
+        token_ids: Sequence[int] = (),
+        prompt: Sequence[int] | None = None,
+    ) -> None:
+        """Save these events, with the tokens that they were made of, then append them to `log`.
+
+        `prompt`: the token ids of the prompt, once, as soon as they are known.
+        """
+        if (draft := self._drafts.get(response_id)) is None:
+            draft = self._drafts[response_id] = _Draft(log)
+        draft.events.extend(events)
+        draft.token_ids.extend(token_ids)
+        draft.prompt = draft.prompt if prompt is None else prompt
+        self._wake.set()
+
+    async def settled(self, response_id: str) -> None:
+        """Wait until all that was put for a response is in its log."""
+        for drafts in (self._writing, self._drafts):
+            if (draft := drafts.get(response_id)) is not None:
+                await draft.published.wait()
+
+    async def finish(self, finish: Finish) -> bool:
+        """Save an end. False when it could not be saved; then it is tried again later, if
+        `keep_end` is called.
+        """
+        try:
+            await self._records.finish(finish)
+        except NotSaved as error:
+            log.warning("%s was not saved: %s", finish.response.id, error.message)
+        except Exception:  # whatever it is, the reader still gets the end
+            log.exception("%s was not saved", finish.response.id)
+        else:
+            return True
+        self._fail()
+        return False
+
+    def keep_end(self, finish: Finish) -> None:
+        """Try again later to save an end, as its reader has seen it."""
+        if len(self._unsaved_ends) < UNSAVED_ENDS:
+            self._unsaved_ends.append(finish)
+
+    async def run(self) -> None:
+        """Write and publish, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._woken(self._retry_at - loop.time() if self._retry_s else None)
+            self._writing, self._drafts = self._drafts, {}
+            entries = [draft.entry(id) for id, draft in self._writing.items()]
+            if self.saving or loop.time() >= self._retry_at:
+                await self._write(entries)
+            else:
+                self._keep(entries)
+            for draft in self._writing.values():
+                draft.log.append(*draft.events)
+                draft.published.set()
+            self._writing = {}
+
+    async def _woken(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    async def _write(self, entries: list[Entry]) -> None:
+        waiting, self._unsaved, self._unsaved_bytes = self._unsaved, [], 0
+        try:
+            if waiting or entries:
+                await self._records.journal([*waiting, *entries])
+            while self._unsaved_ends:
+                await self._records.finish(self._unsaved_ends[0])
+                del self._unsaved_ends[0]
+        except Exception as error:  # noqa: BLE001 whatever it is, the answers go on
+            log.warning("What is generated is not being saved: %s", error)
+            self._keep([*waiting, *entries])
+            self._fail()
+        else:
+            if not self.saving:
+                log.warning("What is generated is being saved again.")
+                self._retry_s = 0.0
+                self._changed(self.saving)
+
+    def _keep(self, entries: Sequence[Entry]) -> None:
+        """Hold entries for the next try. Beyond the bound all are dropped: those responses are then
+        saved at their ends only.
+        """
+        self._unsaved += entries
+        self._unsaved_bytes += sum(len(event) for entry in entries for event in entry.events)
+        if self._unsaved_bytes > UNSAVED_BYTES:
+            self._unsaved, self._unsaved_bytes = [], 0
+
+    def _fail(self) -> None:
+        was_saving = self.saving
+        self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s) or FIRST_RETRY_S
+        self._retry_at = asyncio.get_running_loop().time() + self._retry_s
+        # The loop of `run` may be waiting without a time limit.
+        self._wake.set()
+        if was_saving:
+            self._changed(self.saving)

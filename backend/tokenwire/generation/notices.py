@@ -1,0 +1,95 @@
+"""What an answer says while there is nothing of it to read: its place in the line, its model's
+stage, that it is alive, that it is not being saved.
+
+It knows when to speak and how often at most; it refuses to know why the answer waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from tokenwire.engine.base import ModelState
+    from tokenwire.generation.admission import Line, Ticket
+    from tokenwire.generation.transcript import Transcript
+
+
+TELL_EVERY_S = 0.25
+HEARTBEAT_S = 15.0
+# A resource with long instructions is not repeated at each change of place.
+LONG_INSTRUCTIONS = 4096
+
+
+class Notices:
+    """The notices of one answer, until `stop`. `ticket` is set once it has one."""
+
+    def __init__(self, said: Transcript, line: Line) -> None:
+        self.ticket: Ticket | None = None
+        self._said = said
+        self._line = line
+        self._later: asyncio.TimerHandle | None = None
+        self._model: ModelState | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._later is not None:
+            self._later.cancel()
+
+    def moved(self, position: int = 0, length: int = 0) -> None:
+        """Its place in the line changed: say so, soon."""
+        del position, length
+        if not self._said.begun or self._later is not None or self._stopped:
+            return
+        long = len(self._said.response.instructions or "") > LONG_INSTRUCTIONS
+        wait = self._said.told_at + (HEARTBEAT_S if long else TELL_EVERY_S) - time.monotonic()
+        if wait <= 0:
+            self.tell()
+        else:
+            self._later = asyncio.get_running_loop().call_later(wait, self.tell)
+
+    def model_changed(self, state: ModelState) -> None:
+        """Its model's state changed while it waits for it, or is being answered by it."""
+        before = self._model
+        self._model = None if state.phase == "ready" else state
+        if self._said.response.status == "in_progress":
+            # All that run are told, so only what a reader must know: it stands still, it goes on.
+            if (before is None) != (self._model is None):
+                self.tell()
+        elif self._model is None:
+            return
+        elif before is None or before.stage != state.stage:
+            self.tell()
+        else:
+            self.moved()
+
+    def model_ready(self) -> None:
+        self._model = None
+
+    def beat(self) -> None:
+        """Repeat the status after a silence: clients' watchdogs count only events."""
+        if time.monotonic() - self._said.told_at >= HEARTBEAT_S:
+            self.tell()
+
+    def tell(self) -> None:
+        """Say how it stands, now."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if self._stopped or not self._said.begun:
+            return
+        extra: dict[str, object] = {}
+        if self.ticket is not None and (position := self.ticket.position) is not None:
+            extra["queue"] = {"position": position, "length": self._line.waiting}
+        elif (model := self._model) is not None:
+            extra["model"] = {
+                "state": model.phase,
+                "stage": model.stage,
+                "progress": model.progress,
+                "detail": model.detail,
+            }
+        started = self._said.response.status == "in_progress"
+        self._said.tell("in_progress" if started else "queued", extra)

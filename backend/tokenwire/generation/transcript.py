@@ -1,0 +1,143 @@
+"""What one response has said: its events as they are numbered, its text and its tokens.
+
+Text is collected, numbered at a flush, and then never changes. What is stored goes through the
+journal, what is not goes straight into the log. It refuses to know why something is said.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokenwire.generation.log import Log
+from tokenwire.wire.events import Narrator
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokenwire.engine.base import Delta
+    from tokenwire.generation.journal import Journal
+    from tokenwire.generation.outcome import Outcome
+    from tokenwire.wire.events import Event, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a response had said when its server ended."""
+
+    events: Sequence[Event]
+    token_ids: Sequence[int]
+
+
+class Transcript:
+    """Writes one log. `journal` is None for a response that is not stored."""
+
+    def __init__(
+        self, response: Response, item_id: str, journal: Journal | None, said: Said | None = None
+    ) -> None:
+        events = said.events if said else ()
+        self.response = response
+        self.log = Log(events)
+        self.told_at = 0.0
+        self.token_ids = array("i", said.token_ids if said else ())
+        self._journal = journal
+        self._narrator = Narrator(response, item_id, events)
+        self._texts = [event.delta for event in events if event.delta]
+        self._pending: list[str] = []
+        self._pending_size = 0
+        self._fresh = array("i")
+        self._held = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether `response.created` was said, if not yet seen."""
+        return self._narrator.last_sequence_number >= 0
+
+    @property
+    def text_begun(self) -> bool:
+        return bool(self._texts)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    def tell(
+        self,
+        name: str,
+        extra: dict[str, object] | None = None,
+        prompt: Sequence[int] | None = None,
+    ) -> None:
+        """Say `response.<name>`; `extra` goes into its `tokenwire` field. `prompt` is written down
+        with it, for whoever has to go on from here.
+        """
+        # Text first: an event must not overtake what was generated before it.
+        self.flush()
+        if not self._held:
+            self._publish([self._narrator.lifecycle(name, extra)], (), prompt)
+
+    def add(self, delta: Delta) -> None:
+        """Collect a step of the answer. With the last one nothing more is said before `ending`: a
+        journal that has the last token could not be gone on from.
+        """
+        self.token_ids.extend(delta.token_ids)
+        self._fresh.extend(delta.token_ids)
+        self._held = self._held or delta.finish is not None
+        if delta.text:
+            self._texts.append(delta.text)
+            self._pending.append(delta.text)
+            self._pending_size += len(delta.text)
+
+    @property
+    def pending(self) -> int:
+        """Characters that were collected and not said."""
+        return self._pending_size
+
+    def flush(self) -> None:
+        """Number what is pending and say it."""
+        if self._pending and not self._held:
+            text, ids = "".join(self._pending), self._fresh
+            self._pending, self._pending_size, self._fresh = [], 0, array("i")
+            self._publish(self._narrator.text(text), ids, None)
+
+    def hold(self) -> None:
+        """Say nothing more before `ending`."""
+        self._held = True
+
+    async def settled(self) -> None:
+        """Wait until readers can see all that was said."""
+        if self._journal is not None:
+            await self._journal.settled(self.response.id)
+
+    def ending(self, outcome: Outcome) -> list[Event]:
+        """The last events but the terminal one, numbered: what is pending and the item's end."""
+        opening = [] if self.begun else [self._narrator.lifecycle("created")]
+        text = self._narrator.text("".join(self._pending)) if self._pending else []
+        self._pending = []
+        status = "completed" if outcome.status == "completed" else "incomplete"
+        return [*opening, *text, *self._narrator.closing(self.text, status)]
+
+    def terminal(self, outcome: Outcome) -> Event:
+        return self._narrator.lifecycle(outcome.event)
+
+    def retold(self, terminal: Event, outcome: Outcome) -> Event:
+        """The terminal event again, nobody having seen it, with the resource as it is now."""
+        self._narrator.undo(terminal)
+        return self.terminal(outcome)
+
+    def close(self, events: Sequence[Event] = ()) -> None:
+        """Show the last events and close the log."""
+        if events:
+            self.log.append(*events)
+        self.log.close()
+
+    def _publish(
+        self, events: Sequence[Event], ids: Sequence[int], prompt: Sequence[int] | None
+    ) -> None:
+        self.told_at = time.monotonic()
+        if self._journal is None:
+            self.log.append(*events)
+        else:
+            self._journal.put(self.response.id, self.log, events, ids, prompt)
