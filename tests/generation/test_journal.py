@@ -161,6 +161,23 @@ async def test_an_end_that_could_not_be_saved_is_saved_later_as_it_was_seen(
         assert shop.generations.saving
 
 
+async def test_what_can_never_be_saved_does_not_hold_up_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal, "FIRST_RETRY_S", 0.01)
+    async with open_workshop(engine()) as shop:
+        shop.records.tear = shop.records.lose = ValueError("a bug")
+        broken = await shop.answer()
+        assert_whole(broken.log)
+        assert text(broken.log) == "".join(WORDS)
+        assert last_response(broken.log)["store"] is False
+        # It is no fault of the disk, and nobody is told that it was.
+        assert shop.generations.saving
+        shop.records.tear = shop.records.lose = None
+        whole = await shop.answer()
+        assert last_response(whole.log)["store"] is True
+
+
 async def test_what_waits_for_the_disk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "UNSAVED_BYTES", 100)
     monkeypatch.setattr(journal, "FIRST_RETRY_S", 0.01)

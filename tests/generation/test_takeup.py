@@ -197,6 +197,33 @@ async def test_what_cannot_go_on_fails_with_its_text_kept(broken: str) -> None:
         assert text(generation.log) == "One two"
 
 
+async def test_what_cannot_be_read_ends_too() -> None:
+    id, _, records = await killed_at(2)
+    records.rows[id].resource = {"id": 3}
+    records.rows[id].plan = None
+    async with open_workshop(engine(), records=records) as shop:
+        assert await shop.generations.take_up() == 0
+        generation = await live(shop, id)
+        await ended(generation)
+
+        assert_whole(generation.log)
+
+
+async def test_a_line_that_is_full_takes_up_who_was_in_it() -> None:
+    async with open_workshop(engine()) as shop:
+        shop.engine.hold_at = 1
+        orders = [await shop.order() for _ in range(4)]
+        await until(lambda: all(text(order.log) == "One" for order in orders))
+        records = copied(shop.records)
+    narrow = AdmissionLimits(max_running=1, max_waiting=1, max_waiting_per_user=1)
+    async with open_workshop(engine(), records=records, limits=narrow) as shop:
+        assert await shop.generations.take_up() == 4
+        for order in orders:
+            generation = await live(shop, order.id)
+            await ended(generation)
+            assert text(generation.log) == WHOLE
+
+
 async def test_what_a_version_without_a_journal_left_ends_as_interrupted() -> None:
     id, _, records = await killed_at(2)
     records.rows[id].plan, records.rows[id].journal = None, []

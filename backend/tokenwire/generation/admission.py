@@ -53,18 +53,20 @@ class Line:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def enter(self, user_id: str, moved: Callable[[int, int], None]) -> Ticket:
-        """Take a place. Raises RateLimited at the bounds; whoever got a ticket must `leave` with
-        it.
+    def enter(
+        self, user_id: str, moved: Callable[[int, int], None], *, again: bool = False
+    ) -> Ticket:
+        """Take a place. Raises RateLimited at the bounds, but for who had a place before (`again`);
+        whoever got a ticket must `leave` with it.
         """
         ticket = Ticket(user_id, moved)
         if len(self._running) < self._limits.max_running and not self._waiting:
             self._admit(ticket)
             return ticket
-        if len(self._waiting) >= self._limits.max_waiting:
+        if len(self._waiting) >= self._limits.max_waiting and not again:
             raise RateLimited("The line is full. Try again in a moment.")
         own = sum(other.user_id == user_id for other in self._waiting)
-        if own >= self._limits.max_waiting_per_user:
+        if own >= self._limits.max_waiting_per_user and not again:
             raise RateLimited(f"You already have {own} requests in the line.")
         self._waiting.append(ticket)
         ticket.position = len(self._waiting)

@@ -103,7 +103,9 @@ class Generation:
         self._watch = Stopwatch(past.age_s if past else 0.0)
         self._notices = Notices(self._said, tools.line)
         # Taken before anything is saved: the line may refuse.
-        self._ticket: Ticket = tools.line.enter(order.user_id, self._notices.moved)
+        self._ticket: Ticket = tools.line.enter(
+            order.user_id, self._notices.moved, again=past is not None
+        )
         self._notices.ticket = self._ticket
 
     # What others see

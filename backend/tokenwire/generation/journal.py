@@ -108,11 +108,11 @@ class Journal:
             await self._records.finish(finish)
         except NotSaved as error:
             log.warning("%s was not saved: %s", finish.response.id, error.message)
+            self._fail()
         except Exception:  # whatever it is, the reader still gets the end
             log.exception("%s was not saved", finish.response.id)
         else:
             return True
-        self._fail()
         return False
 
     def keep_end(self, finish: Finish) -> None:
@@ -132,7 +132,9 @@ class Journal:
             else:
                 self._keep(entries)
             for draft in self._writing.values():
-                draft.log.append(*draft.events)
+                # One whose generation broke down has closed it already.
+                if not draft.log.closed:
+                    draft.log.append(*draft.events)
                 draft.published.set()
             self._writing = {}
 
@@ -149,18 +151,30 @@ class Journal:
         try:
             if waiting or entries:
                 await self._records.journal([*waiting, *entries])
-            while self._unsaved_ends:
-                await self._records.finish(self._unsaved_ends[0])
-                del self._unsaved_ends[0]
-        except Exception as error:  # noqa: BLE001 whatever it is, the answers go on
-            log.warning("What is generated is not being saved: %s", error)
+        except NotSaved as error:
+            log.warning("What is generated is not being saved: %s", error.message)
             self._keep([*waiting, *entries])
             self._fail()
-        else:
-            if not self.saving:
-                log.warning("What is generated is being saved again.")
-                self._retry_s = 0.0
-                self._changed(self.saving)
+            return
+        except Exception:  # not the disk's fault: to try again would fail for ever
+            log.exception("What was generated could not be journalled")
+        if await self._save_ends() and not self.saving:
+            log.warning("What is generated is being saved again.")
+            self._retry_s = 0.0
+            self._changed(self.saving)
+
+    async def _save_ends(self) -> bool:
+        """Whether no end waits any more."""
+        while self._unsaved_ends:
+            try:
+                await self._records.finish(self._unsaved_ends[0])
+            except NotSaved:
+                self._fail()
+                return False
+            except Exception:  # as above
+                log.exception("%s can't be saved", self._unsaved_ends[0].response.id)
+            del self._unsaved_ends[0]
+        return True
 
     def _keep(self, entries: Sequence[Entry]) -> None:
         """Hold entries for the next try. Beyond the bound all are dropped: those responses are then

@@ -41,7 +41,7 @@ async def take_up(
     """The generation of a response that was left running, and how it has to end, if it can't go
     on. `tools`: those of a model by its id.
     """
-    response = msgspec.convert(left.resource, Response)
+    response = _response(left)
     order, item_id, outcome = await _order(left, response, engines, records)
     past = Past(
         item_id=item_id,
@@ -77,6 +77,14 @@ async def _order(
         lost = ServerError("It could not be gone on with after the server had stopped.")
         return _bare(left, response), new_id("msg"), failed(lost)
     return order, item_id, None
+
+
+def _response(left: Unfinished) -> Response:
+    try:
+        return msgspec.convert(left.resource, Response)
+    except msgspec.ValidationError:  # what can't be read must still end
+        log.exception("The resource of %s can't be read", left.response_id)
+        return Response(id=left.response_id, created_at=0, model="unknown")
 
 
 def _bare(left: Unfinished, response: Response) -> Order:
