@@ -30,7 +30,7 @@ const AWAY_MS = 2_500;
 const BUILD = document.querySelector('meta[name="tokenwire-build"]')?.getAttribute("content");
 
 const store = createStore(/** @type {AppState} */ ({
-  link: { status: "connecting", since: Date.now(), code: 0 }, away: false, draining: false, outdated: false,
+  link: { status: "connecting", since: Date.now(), code: 0 }, away: false, draining: false, saving: true, outdated: false,
   models: [], conversations: [], older: null, listed: false, listError: null, open: null,
 }));
 const conversations = createConversations(store);
@@ -53,7 +53,7 @@ const link = createLink({
     }
   },
   onHello(event) {
-    store.set({ draining: false, outdated: Boolean(event.build && BUILD && event.build !== BUILD) });
+    store.set({ draining: false, saving: event.saving !== false, outdated: Boolean(event.build && BUILD && event.build !== BUILD) });
     for (const go of onceOpen) go();
     onceOpen.clear();
     prune();
@@ -83,6 +83,11 @@ function hear(event) {
       break;
     case "tokenwire:response.started":
       chats.get(event.conversation_id ?? "")?.refresh();
+      break;
+    case "tokenwire:saving.changed":
+      store.set({ saving: event.saving !== false });
+      // What could not be saved may be now, and only the list says so.
+      if (event.saving) chat.refresh();
       break;
     case "tokenwire:server.draining":
       store.set({ draining: true });
@@ -155,7 +160,7 @@ async function pick(model) {
   refresh();
   const { state } = model.tokenwire;
   composer.invite();
-  if (state === "ready" || state === "loading" || state === "downloading") return;
+  if (state === "ready" || state === "recovering" || state === "loading" || state === "downloading") return;
   try {
     // The answer may be older than what the socket has said meanwhile: only its failure counts.
     await api.load(model.id);
@@ -229,7 +234,7 @@ function refresh() {
   document.title = `${unseen ? "● " : ""}${state.open || chat.turns.length ? `${title} · ` : ""}Tokenwire`;
 }
 
-store.watch(["link", "away", "draining", "outdated", "models", "conversations", "open"], refresh);
+store.watch(["link", "away", "draining", "saving", "outdated", "models", "conversations", "open"], refresh);
 store.watch(["models"], () => view.refreshWelcome());
 store.watch(["conversations", "open", "older", "listed", "listError"], (state) => sidebar.update(state));
 

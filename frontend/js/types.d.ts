@@ -3,7 +3,7 @@
  * what the page keeps. Types only; nothing here exists when the page runs.
  */
 
-export type ModelState = "absent" | "downloading" | "loading" | "ready" | "draining" | "unloaded" | "failed";
+export type ModelState = "absent" | "downloading" | "loading" | "ready" | "recovering" | "draining" | "unloaded" | "failed";
 
 export interface ModelInfo {
   state: ModelState;
@@ -72,6 +72,9 @@ export interface Extras {
   queue?: { position: number; length?: number } | null;
   model?: Partial<ModelInfo> | null;
   timing?: Timing | null;
+  /** How often servers went on with it after another had ended. */
+  taken_up?: number;
+  cancel?: { freed_ms: number };
 }
 
 export type Status = "queued" | "in_progress" | "completed" | "incomplete" | "failed" | "cancelled";
@@ -108,6 +111,8 @@ export interface Event {
   error?: ErrorBody;
   status?: number | Status;
   build?: string;
+  /** Whether the server can save what is said. */
+  saving?: boolean;
   server_id?: string;
   grace_ms?: number;
   last_sequence_number?: number;
@@ -147,7 +152,11 @@ export interface Turn {
   loading: Partial<ModelInfo> | null;
   timing: Timing | null;
   usage: Usage | null;
+  /** Whether it is on the server's disk, or on its way there while it is written. */
   saved: boolean;
+  takenUp: number;
+  /** How long the server took to be free for others after a stop (ms). */
+  freed: number | null;
   stopping: boolean;
 }
 
@@ -166,6 +175,8 @@ export interface AppState {
   /** The link has been lost for long enough to say so. */
   away: boolean;
   draining: boolean;
+  /** The server can save what is said. */
+  saving: boolean;
   /** The server serves a newer page than this one. */
   outdated: boolean;
   models: Model[];

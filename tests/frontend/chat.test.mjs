@@ -35,7 +35,7 @@ test("a message continues the exchange before it", async () => {
   const { chat, sent } = world();
   chat.send("one", "m");
   await settled();
-  assert.equal("previous_response_id" in sent[0].request, false);
+  assert.equal(sent[0].request.previous_response_id, null);
   assert.equal(sent[0].request.conversation, "conv_1");
   sent[0].reader.onEvent(created("resp_1"));
   sent[0].reader.onEvent(completed("resp_1"));
@@ -103,6 +103,36 @@ test("an answer that was not saved is not continued from", async () => {
   assert.equal(sent[2].request.previous_response_id, "resp_0");
 });
 
+test("an answer that was not saved at its end is, once the list has it", async () => {
+  const { chat, sent, stored } = world();
+  chat.send("one", "m");
+  await settled();
+  sent[0].reader.onEvent(created("resp_1"));
+  sent[0].reader.onEvent(completed("resp_1", { store: false }));
+  assert.equal(chat.turns[0].saved, false);
+  stored.entries = [{ response: response("resp_1", { status: "in_progress" }), input: [] }];
+  await chat.refresh();
+  assert.equal(chat.turns[0].saved, false);
+  stored.entries = [{ response: response("resp_1", { store: false }), input: [] }];
+  const told = [];
+  chat.watch((turn) => told.push(turn));
+  await chat.refresh();
+  assert.equal(chat.turns[0].saved, true);
+  assert.ok(told.includes(chat.turns[0]));
+});
+
+test("an answer of which the server lost the newest events is read again from its start", async () => {
+  const { chat, sent, attached } = world();
+  chat.send("one", "m");
+  await settled();
+  sent[0].reader.onEvent(created("resp_1"));
+  sent[0].reader.onEvent({ type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "seen, not saved" });
+  sent[0].reader.onError({ code: "invalid_starting_after", message: "" });
+  assert.deepEqual(attached.map((a) => [a.response_id, a.seq]), [["resp_1", -1]]);
+  attached[0].reader.onEvent({ type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "seen" });
+  assert.deepEqual([chat.turns[0].text, chat.turns[0].phase], ["seen", "running"]);
+});
+
 test("opening a chat shows what is stored and follows what still runs from its first event", async () => {
   const { chat, stored, attached } = world();
   stored.entries = [
@@ -157,6 +187,6 @@ test("a chat that can't be opened says so and can be opened again", async () => 
   assert.deepEqual([chat.status, chat.error?.message], ["failed", "The server could not be reached."]);
   needs.fetchChat = fetchChat;
   stored.entries = [{ response: response("resp_1"), input: [] }];
-  await chat.load();
+  await chat.refresh();
   assert.deepEqual([chat.status, chat.turns.length], ["ready", 1]);
 });

@@ -1,7 +1,8 @@
 /**
  * A scripted server that speaks enough of the protocol for the page: hello, model.state, create, attach,
  * cancel, the JSON doors, and the built page under its real policy. A test holds the pen: `fake.asked()`
- * gives the next created response, and its verbs (queue, load, write, complete, fail) make the events.
+ * gives the next created response, and its verbs (queue, load, write, stall, complete, fail) make the
+ * events; `fake.disk(false)` is a disk that can't be written to.
  * To script a new odd state, add a verb to Answer; the log and its cursors stay as they are.
  */
 import { readFileSync } from "node:fs";
@@ -25,6 +26,8 @@ export function model(id, info = {}) {
   };
 }
 
+const UNSAVED = { type: "server_error", code: "not_saved", message: "The request could not be saved: disk I/O error", param: null };
+
 /** One response: its log, and whoever reads it. */
 class Answer {
   events = [];
@@ -39,7 +42,7 @@ class Answer {
     this.response = {
       id: newId("resp"), object: "response", created_at: seconds(), completed_at: null, status: "in_progress", model: request.model,
       previous_response_id: request.previous_response_id ?? null, output: [], error: null, incomplete_details: null, usage: null,
-      store: true, conversation: request.conversation ? { id: request.conversation } : null, tokenwire: {},
+      store: fake.saving, conversation: request.conversation ? { id: request.conversation } : null, tokenwire: {},
     };
     this.emit("response.created", { response: this.snapshot() });
   }
@@ -68,6 +71,20 @@ class Answer {
     this.emit("response.output_item.added", { output_index: 0, item: { id: this.item, type: "message", role: "assistant", status: "in_progress", content: [] } });
     return this.emit("response.content_part.added", { item_id: this.item, output_index: 0, content_index: 0, part: { type: "output_text", text: "", annotations: [] } });
   }
+  /** The engine under it is gone; the next `goOn` says that there is one again. */
+  stall(info) {
+    return this.emit("response.in_progress", { response: this.snapshot({ model: { state: "recovering", stage: "recovering", progress: null, detail: null, ...info } }) });
+  }
+  goOn() {
+    return this.emit("response.in_progress", { response: this.snapshot() });
+  }
+  /** All text so far as one event, numbered as the last of it, in the place of what the log has up to there. */
+  soFar() {
+    const texts = this.events.filter((event) => event.delta !== undefined);
+    if (!texts.length) return this.events;
+    const [first, last] = [texts[0], texts.at(-1)].map((event) => event.sequence_number);
+    return [...this.events.slice(0, first), { ...texts.at(-1), delta: texts.map((event) => event.delta).join("") }, ...this.events.slice(last + 1)];
+  }
   write(delta) {
     this.start();
     this.text += delta;
@@ -85,9 +102,9 @@ class Answer {
     }
     const tokens = this.text.split(/\s+/).length;
     Object.assign(this.response, {
-      status, completed_at: seconds(), ...fields,
+      status, completed_at: seconds(), store: this.fake.saving, ...fields,
       usage: { input_tokens: 1100, output_tokens: tokens, total_tokens: 1100 + tokens, input_tokens_details: { cached_tokens: 1024 }, output_tokens_details: { reasoning_tokens: 0 } },
-      tokenwire: { timing: { queue_ms: 3, ttft_ms: 310, decode_ms: 900, tok_per_s: 42.4 } },
+      tokenwire: { ...this.response.tokenwire, timing: { queue_ms: 3, ttft_ms: 310, decode_ms: 900, tok_per_s: 42.4 } },
     });
     this.emit(type, { response: this.snapshot() });
     this.fake.touched(this.response.conversation?.id, this);
@@ -137,6 +154,8 @@ export class Fake {
   sockets = new Set();
   /** Every create that arrived, the repeated ones too. */
   creates = [];
+  attaches = [];
+  saving = true;
   loads = new Waiter();
   build = buildId();
   /** Refuses the next create with this error. */
@@ -145,6 +164,8 @@ export class Fake {
   auto = null;
   #asked = new Waiter();
   #cancelled = new Waiter();
+  #missed = new Waiter();
+  #refused = new Waiter();
 
   async start(port = 0) {
     this.http = createServer((request, response) => this.#serve(request, response));
@@ -168,10 +189,25 @@ export class Fake {
   /** The next response that was created. @returns {Promise<Answer>} */
   asked = () => this.#asked.take();
   cancelled = () => this.#cancelled.take();
+  /** The next create that was refused. */
+  refused = () => this.#refused.take();
+  /** The next plain request that found the server away. */
+  missed = () => this.#missed.take();
   /** Every link breaks without a word. */
   drop = () => this.sockets.forEach((s) => s.terminate());
   close = (code, reason = "") => this.sockets.forEach((s) => s.close(code, reason));
   say = (event) => this.sockets.forEach((s) => s.send(JSON.stringify(event)));
+
+  /** The disk begins to fail, or works again: what was not saved is then. @param {boolean} works */
+  disk(works) {
+    this.saving = works;
+    for (const answer of this.answers.values()) {
+      if (answer.done) continue;
+      answer.response.store = works;
+      answer.goOn();
+    }
+    this.say({ type: "tokenwire:saving.changed", sequence_number: 0, saving: works });
+  }
 
   setModel(next) {
     this.models = [...this.models.filter((m) => m.id !== next.id), next];
@@ -202,7 +238,7 @@ export class Fake {
     socket.on("close", () => socket.readers.forEach(([answer, reader]) => answer.readers.delete(reader)));
     const send = (event) => socket.readyState === 1 && socket.send(JSON.stringify(event));
     send({ type: "tokenwire:hello", sequence_number: 0, connection_id: newId("conn"), server_id: "srv", protocol: "tokenwire.v1", build: this.build,
-      limits: { max_in_flight: 16, max_lanes: 32, max_message_bytes: 8388608 }, heartbeat_ms: 15000, max_age_s: 3600 });
+      limits: { max_in_flight: 16, max_lanes: 32, max_message_bytes: 8388608 }, saving: this.saving, heartbeat_ms: 15000, max_age_s: 3600 });
     for (const m of this.models) send({ type: "tokenwire:model.state", sequence_number: 1, model: m });
     socket.on("message", (data) => this.#command(socket, JSON.parse(String(data)), send));
   }
@@ -216,10 +252,12 @@ export class Fake {
         this.#cancelled.give(this.answers.get(message.response_id));
         return this.auto ? this.answers.get(message.response_id)?.cancel() : undefined;
       case "tokenwire:response.attach": {
+        this.attaches.push(message);
         const answer = this.answers.get(message.response_id);
         if (!answer) return send({ type: "error", status: 404, stream_id, error: { type: "invalid_request_error", code: "response_not_found", message: "No such response." } });
         send({ type: "tokenwire:response.attached", response_id: answer.response.id, stream_id, status: answer.response.status, last_sequence_number: answer.events.length - 1 });
-        return this.#read(socket, answer, message.starting_after ?? -1, stream_id, send);
+        const missed = message.mode === "snapshot" ? answer.soFar() : answer.events.slice((message.starting_after ?? -1) + 1);
+        return this.#read(socket, answer, missed, stream_id, send);
       }
       case "response.create":
         return this.#create(socket, message, send);
@@ -232,9 +270,10 @@ export class Fake {
     if (this.refusal) {
       send({ type: "error", status: 429, stream_id, error: this.refusal });
       this.refusal = null;
-      return;
+      return this.#refused.give(message);
     }
     const key = message.tokenwire?.idempotency_key;
+    if (!this.saving && !this.byKey.has(key)) return send({ type: "error", status: 500, stream_id, error: UNSAVED });
     let answer = this.byKey.get(key);
     const fresh = !answer;
     if (!answer) {
@@ -242,17 +281,16 @@ export class Fake {
       this.byKey.set(key, answer);
       this.answers.set(answer.response.id, answer);
     }
-    if (!this.loseAcknowledgement) this.#read(socket, answer, -1, stream_id, send);
+    if (!this.loseAcknowledgement) this.#read(socket, answer, answer.events, stream_id, send);
     if (!fresh) return;
     this.touched(message.conversation, answer);
     this.#asked.give(answer);
     this.auto?.(answer);
   }
 
-  #read(socket, answer, after, stream_id, send) {
+  #read(socket, answer, missed, stream_id, send) {
     const reader = (event) => send({ ...event, stream_id });
-    const missed = answer.events.slice(after + 1).map((event) => ({ ...event, stream_id }));
-    if (missed.length) send(missed);
+    if (missed.length) send(missed.map((event) => ({ ...event, stream_id })));
     answer.readers.add(reader);
     socket.readers.push([answer, reader]);
   }
@@ -261,7 +299,10 @@ export class Fake {
     const { pathname, searchParams } = new URL(request.url, "http://x");
     let body = "";
     for await (const chunk of request) body += chunk;
-    if (this.away) return request.socket.destroy();
+    if (this.away) {
+      this.#missed.give(pathname);
+      return request.socket.destroy();
+    }
     const json = (value, status = 200) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
     if (pathname.startsWith("/v1/")) return this.#door(request.method, pathname, searchParams, body ? JSON.parse(body) : {}, json);
     try {
@@ -281,12 +322,13 @@ export class Fake {
       const found = this.models.find((m) => m.id === body.model);
       return found ? json(model(body.model, { ...found.tokenwire, state: "loading", stage: "starting", progress: 0 }), 202) : missing();
     }
+    if (path === "/v1/conversations" && method === "POST" && !this.saving) return json({ error: UNSAVED }, 500);
     if (path === "/v1/conversations" && method === "POST") return json(this.conversation(body.title ?? null));
     if (path === "/v1/conversations") return this.#list(query, json);
     const [, id, rest] = /^\/v1\/conversations\/([^/]+)(\/responses)?$/.exec(path) ?? [];
     const row = this.conversations.get(id);
     if (!row) return missing();
-    if (rest) return json({ object: "list", data: [...this.answers.values()].filter((a) => a.request.conversation === id).map((a) => ({ response: a.response, input: a.input })) });
+    if (rest) return json({ object: "list", data: [...this.answers.values()].filter((a) => a.request.conversation === id).map((a) => ({ response: this.#kept(a), input: a.input })) });
     if (method === "POST") Object.assign(row, { title: body.title, title_source: "user" });
     if (method === "DELETE") {
       this.conversations.delete(id);
@@ -295,6 +337,9 @@ export class Fake {
     }
     return json(row);
   }
+
+  /** An end that wasn't saved is not known to the disk; saved late, it still says what it said. @param {Answer} answer */
+  #kept = (answer) => (answer.done && !this.saving ? { ...answer.response, status: "in_progress", output: [] } : answer.response);
 
   #list(query, json) {
     const all = [...this.conversations.values()].sort((a, b) => b.updated_at - a.updated_at || (b.id > a.id ? 1 : -1));

@@ -175,18 +175,75 @@ test("an attach to an answer that is gone is an error for its reader, and the li
   await until(() => ended(read));
 });
 
-test("an attach from the start brings the whole answer and what follows", async (t) => {
-  const { fake, link, reader, until } = await visit(t);
+/** Its readers miss what is done here: a hole in the numbers. */
+function unheard(answer, act) {
+  const { readers } = answer;
+  answer.readers = new Set();
+  act();
+  answer.readers = readers;
+}
+
+test("who joins late has all text so far at once, then what follows", async (t) => {
+  const { fake, link, reader, seen, until } = await visit(t);
   const first = reader();
   link.create(request("k1"), first);
   const answer = await fake.asked();
-  answer.write("one ").write("two ");
+  answer.write("one ").write("two ").write("three ");
   const second = reader();
   link.attach(answer.response.id, -1, second);
-  await until(() => text(second) === "one two ");
-  answer.write("three").complete();
+  await until(() => text(second) === "one two three ");
+  assert.equal(fake.attaches[0].mode, "snapshot");
+  answer.write("four ");
+  await until(() => text(second).endsWith("four "));
+  fake.drop();
+  answer.write("five").complete();
   await until(() => ended(first) && ended(second));
-  assert.deepEqual(numbers(second), numbers(first));
+  assert.equal(text(second), text(first));
+  assert.deepEqual(second.events.filter((e) => e.delta).map((e) => e.delta), ["one two three ", "four ", "five"]);
+  const skipped = numbers(first).filter((n) => !numbers(second).includes(n));
+  assert.deepEqual(skipped, first.events.filter((e) => e.delta).slice(0, 2).map((e) => e.sequence_number));
+  assert.deepEqual(fake.attaches.slice(1).map((a) => a.mode), [undefined, undefined]);
+  assert.equal(seen.statuses.filter((s) => s === "lost").length, 1);
+});
+
+test("a hole behind the text so far is not trusted", async (t) => {
+  const { fake, link, reader, seen, until } = await visit(t);
+  link.create(request("k1"), reader());
+  const answer = await fake.asked();
+  answer.write("one ").write("two ");
+  const late = reader();
+  link.attach(answer.response.id, -1, late);
+  await until(() => text(late) === "one two ");
+  unheard(answer, () => answer.write("three "));
+  answer.write("four");
+  await until(() => text(late) === "one two three four");
+  assert.ok(seen.statuses.includes("lost"));
+});
+
+test("a hole behind a start without text is not trusted", async (t) => {
+  const { fake, link, reader, seen, until } = await visit(t);
+  link.create(request("k1"), reader());
+  const answer = await fake.asked();
+  const late = reader();
+  link.attach(answer.response.id, -1, late);
+  await until(() => late.events.length === 1);
+  unheard(answer, () => answer.write("one "));
+  answer.write("two").complete();
+  await until(() => ended(late));
+  assert.deepEqual(numbers(late), answer.events.map((e) => e.sequence_number));
+  assert.ok(seen.statuses.includes("lost"));
+});
+
+test("a request that a server on its way out refuses is sent to the next one", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  fake.refusal = { code: "server_draining", message: "The server is stopping." };
+  const read = reader();
+  link.create(request("k1"), read);
+  await fake.refused();
+  fake.close(1012);
+  (await fake.asked()).write("here").complete();
+  await until(() => ended(read));
+  assert.deepEqual([fake.creates.length, text(read), read.errors], [2, "here", []]);
 });
 
 test("a close that is final says why", async (t) => {

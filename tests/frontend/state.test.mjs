@@ -112,7 +112,7 @@ test("the model of a chat is chosen, or falls back with a word about it", () => 
 test("the line of state says the most urgent thing", () => {
   const info = { state: "ready", progress: null, stage: null, detail: null };
   const choice = (fields = {}) => ({ model: { id: "q/m", tokenwire: { ...info, ...fields } }, missing: null });
-  const state = { link: { status: "open", since: 0, code: 0 }, away: false, draining: false, outdated: false };
+  const state = { link: { status: "open", since: 0, code: 0 }, away: false, draining: false, saving: true, outdated: false };
   const turn = { ...newTurn("hi", "q/m", null), phase: "queued", queue: { position: 3 } };
   const line = (s = {}, live = undefined, c = choice()) => stateLine({ ...state, ...s }, live, c)?.text ?? null;
   assert.equal(line(), null);
@@ -121,9 +121,11 @@ test("the line of state says the most urgent thing", () => {
   assert.equal(line({}, undefined, choice({ state: "loading", detail: "Loading weights, 3.1 of 8.2 GB." })), "m: Loading weights, 3.1 of 8.2 GB.");
   assert.match(line({}, undefined, choice({ state: "failed", detail: "Not enough memory." })), /could not be loaded: Not enough memory\./);
   assert.match(line({ away: true }), /^No connection/);
-  assert.match(line({ away: true }, { ...turn, id: "resp_1" }), /Your answer goes on/);
+  assert.match(line({ away: true }, { ...turn, id: "resp_1" }), /the answer goes on from here/);
   assert.match(line({ away: true }, { ...turn, id: null }), /message is sent when/);
-  assert.match(line({ draining: true }), /about to restart/);
+  assert.match(line({ draining: true }), /about to restart\. This page comes back/);
+  assert.match(line({ draining: true }, { ...turn, id: "resp_1" }), /about to restart\. The answer goes on when/);
+  assert.match(line({ draining: true, link: { status: "lost", since: 1, code: 1012 } }, { ...turn, id: null }), /is restarting\. Your message is sent when/);
   assert.match(line({ link: { status: "refused", since: 1, code: 4401 } }), /signed out/);
   assert.match(line({ outdated: true }), /newer version/);
   assert.match(line({}, undefined, { ...choice(), missing: "x/old" }), /^old isn't here any more/);
@@ -131,16 +133,53 @@ test("the line of state says the most urgent thing", () => {
   assert.deepEqual([1, 2, 9, 12].map(ordinal), ["Next", "Second", "Ninth", "Number 12"]);
 });
 
+test("an engine that stopped, and a disk that is full, are one sentence while they last", () => {
+  const choice = (state, fields = {}) => ({ model: { id: "q/m", tokenwire: { state, progress: null, stage: null, detail: null, ...fields } }, missing: null });
+  const state = { link: { status: "open", since: 0, code: 0 }, away: false, draining: false, saving: true, outdated: false };
+  const line = (live, c = choice("ready"), s = {}) => stateLine({ ...state, ...s }, live, c)?.text ?? null;
+  const turn = newTurn("hi", "q/m", null);
+  const hear = (type, fields = {}) => applyEvent(turn, { type, output_index: 0, content_index: 0, response: response({ model: "q/m", ...fields }) });
+  const delta = (text) => applyEvent(turn, { type: "response.output_text.delta", output_index: 0, content_index: 0, delta: text });
+  hear("response.created");
+  const recovering = { state: "recovering", stage: "recovering", progress: null, detail: "The engine process ended; starting another" };
+  hear("response.in_progress", { tokenwire: { model: recovering } });
+  assert.equal(line(turn), "The engine stopped and is starting again. The answer will come.");
+  delta("One, ");
+  assert.equal(line(turn), null);
+  hear("response.in_progress", { tokenwire: { model: recovering } });
+  assert.equal(line(turn), "The engine stopped and is starting again. The answer will go on.");
+  hear("response.in_progress");
+  assert.deepEqual([line(turn), turn.text], [null, "One, "]);
+  // After a restart the model loads under an answer that has begun; only the model says how far it is.
+  hear("response.in_progress", { tokenwire: { model: { state: "loading", stage: "queued" } } });
+  assert.equal(line(turn, choice("loading", { detail: "Loading weights" })), "m: Loading weights. The answer will go on.");
+  assert.equal(line(undefined, choice("recovering")), "m stopped and is starting again. What you send waits for it.");
+  assert.deepEqual(modelGroups([choice("recovering").model]).map((g) => g.name), ["Loaded"]);
+
+  const unsaved = /^What is said now is not being saved/;
+  hear("response.in_progress", { store: false });
+  assert.match(line(turn), unsaved);
+  hear("response.in_progress", { store: true });
+  assert.equal(line(turn), null);
+  assert.match(line(turn, choice("ready"), { saving: false }), unsaved);
+  assert.match(line(undefined, choice("ready"), { saving: false }), unsaved);
+  assert.equal(line({ ...turn, phase: "queued", queue: { position: 3 } }, choice("ready"), { saving: false }), "Third in line.");
+});
+
 test("failures are sentences and ends have notes", () => {
   assert.equal(failure({ code: "rate_limit_exceeded", message: "x" }, false), "The line is full right now.");
   assert.equal(failure({ code: "odd", message: "Disk is full" }, true), "Disk is full. What was written until then is kept above.");
   assert.equal(failure(null, false), "Something went wrong on the server.");
+  assert.equal(failure({ code: "engine_error", message: "The engine ended too often" }, true), "The engine ended too often. What was written until then is kept above.");
+  assert.match(failure({ code: "not_saved", message: "database or disk is full" }, false), /^Your message was not taken: .*Make room there/);
   assert.equal(endNote({ phase: "stopped" }), "Stopped");
   assert.equal(endNote({ phase: "cut", reason: "max_output_tokens" }), "Cut off at the length limit");
   assert.equal(endNote({ phase: "completed" }), null);
   const usage = { input_tokens: 1100, output_tokens: 212, input_tokens_details: { cached_tokens: 1024 } };
-  assert.equal(meta({ phase: "completed", timing: { ttft_ms: 310, tok_per_s: 42.4 }, usage }),
+  assert.equal(meta({ phase: "completed", timing: { ttft_ms: 310, tok_per_s: 42.4 }, usage, takenUp: 0, freed: null }),
     "0.31 s to first token · 42 tok/s · 212 tokens · 1,024 of 1,100 prompt tokens from cache · stopped at end");
+  const stopped = turnOf({ response: response({ status: "cancelled", tokenwire: { taken_up: 1, cancel: { freed_ms: 12 } } }), input: [] });
+  assert.equal(meta(stopped), "went on after a restart · stopped by you in 12 ms");
   assert.deepEqual([sizeOf(1_503_000_000), sizeOf(13_000_000), sizeOf(null)], ["1.5 GB", "13 MB", ""]);
   assert.deepEqual([contextOf(40960), contextOf(512), contextOf(null)], ["40k context", "512 context", ""]);
 });

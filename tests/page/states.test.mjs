@@ -36,6 +36,8 @@ async function visit(t, options = {}) {
 
 const line = (page) => page.locator("#state");
 const seen = (locator) => locator.waitFor({ state: "visible" });
+/** The line of state has nothing to say. */
+const silent = (page) => page.waitForFunction(() => document.getElementById("state").textContent === "");
 const says = (page, text) => seen(line(page).getByText(text));
 
 test("the place in the line is a sentence that changes and goes", async (t) => {
@@ -149,6 +151,173 @@ test("a refused message is a sentence, and its text is kept over a reload", asyn
   assert.equal(await composer(page).inputValue(), "");
 });
 
+test("an engine that stops is one line, and the text stays and goes on", async (t) => {
+  const { fake, page } = await visit(t);
+  await say(page, "count");
+  const answer = await fake.asked();
+  answer.write("One, two, ");
+  await seen(answers(page).getByText("One, two,"));
+  const box = () => answers(page).evaluate((n) => JSON.stringify(n.getBoundingClientRect()));
+  const before = await box();
+  answer.stall();
+  fake.setModel(model("tokenwire-demo", { default: true, state: "recovering", stage: "recovering", detail: "The engine process ended; starting another" }));
+  await says(page, "The engine stopped and is starting again. The answer will go on.");
+  assert.equal(await box(), before);
+  await page.getByRole("button", { name: "Model: tokenwire-demo, restarting" }).click();
+  await seen(page.locator(".model", { hasText: "Restarting" }));
+  assert.equal(await page.locator(".picker-group").first().textContent(), "Loaded");
+  await accessible(page, "recovering");
+  await page.keyboard.press("Escape");
+  fake.setModel(model("tokenwire-demo", { default: true }));
+  answer.goOn();
+  await silent(page);
+  assert.equal(await box(), before);
+  answer.write("three.").complete();
+  await seen(answers(page).getByText("One, two, three."));
+  assert.equal(await page.locator(".trouble:visible").count(), 0);
+});
+
+test("a message to a model that restarts waits for it, and isn't a reason to load it", async (t) => {
+  const { fake, page } = await visit(t);
+  fake.setModel(model("tokenwire-demo", { default: true, state: "recovering" }));
+  await says(page, "tokenwire-demo stopped and is starting again. What you send waits for it.");
+  await page.getByRole("button", { name: "Model: tokenwire-demo, restarting" }).click();
+  await page.locator(".model").click();
+  await say(page, "hello");
+  const answer = await fake.asked();
+  answer.stall();
+  await says(page, "The engine stopped and is starting again. The answer will come.");
+  fake.setModel(model("tokenwire-demo", { default: true }));
+  answer.write("Hi").complete();
+  await seen(answers(page).getByText("Hi"));
+  await silent(page);
+  assert.equal(fake.loads.ready.length, 0);
+});
+
+test("an engine that can't be started again ends the answer with why, and a Retry", async (t) => {
+  const { fake, page } = await visit(t);
+  await say(page, "hello");
+  (await fake.asked()).write("It began").fail({ code: "engine_error", message: "The engine process ended too often" });
+  const trouble = page.getByRole("alert");
+  await seen(trouble.getByText("The engine process ended too often. What was written until then is kept above."));
+  await trouble.getByRole("button", { name: "Retry" }).click();
+  (await fake.asked()).write("Better.").complete();
+  await seen(answers(page).getByText("Better."));
+});
+
+test("a disk that fails is one line while it lasts: the text goes on, and what wasn't saved is in the end", async (t) => {
+  const { fake, page } = await visit(t);
+  await say(page, "one");
+  const answer = await fake.asked();
+  answer.write("Half, ");
+  await seen(answers(page).getByText("Half,"));
+  fake.disk(false);
+  await says(page, "What is said now is not being saved: the server's disk is full or failing.");
+  answer.write("whole.").complete();
+  await seen(answers(page).getByText("Half, whole."));
+  await seen(page.getByText("This answer could not be saved yet."));
+  await accessible(page, "not saved");
+  await page.reload();
+  await says(page, /not being saved/);
+  await seen(answers(page).getByText("Half, whole."));
+  await seen(page.getByText("This answer could not be saved yet."));
+  fake.disk(true);
+  await silent(page);
+  await page.getByText("This answer could not be saved yet.").waitFor({ state: "hidden" });
+  await page.reload();
+  await seen(answers(page).getByText("Half, whole."));
+  assert.equal(await page.getByText("could not be saved").isVisible(), false);
+  await say(page, "two");
+  assert.equal((await fake.asked()).request.previous_response_id, answer.response.id);
+});
+
+for (const [where, first] of [["a new chat", false], ["a chat", true]]) {
+  test(`a message that can't be saved in ${where} says what to do, keeps its text, and is sent by Retry`, async (t) => {
+    const { fake, page } = await visit(t, { expected: OFFLINE });
+    if (first) {
+      await say(page, "hello");
+      (await fake.asked()).write("Hi").complete();
+      await page.locator(".turn[data-phase=completed]").waitFor();
+    }
+    fake.disk(false);
+    await says(page, /not being saved/);
+    await say(page, "keep me");
+    const trouble = page.getByRole("alert");
+    await seen(trouble.getByText("Your message was not taken: the server could not save it, as its disk is full or failing. Make room there and try again."));
+    assert.match(await page.evaluate(() => localStorage.getItem("tokenwire.drafts")), /"keep me"/);
+    fake.disk(true);
+    await silent(page);
+    await trouble.getByRole("button", { name: "Retry" }).click();
+    (await fake.asked()).write("Kept.").complete();
+    await seen(answers(page).getByText("Kept."));
+    assert.equal(fake.answers.size, first ? 2 : 1);
+  });
+}
+
+test("a server that dies is one line, and the answer goes on in place behind what was seen", async (t) => {
+  const { fake, page } = await visit(t, { expected: OFFLINE });
+  await say(page, "count");
+  const answer = await fake.asked();
+  answer.write("One, two, ");
+  await seen(answers(page).getByText("One, two,"));
+  await answers(page).evaluate((n) => { n.kept = true; });
+  const last = answer.events.at(-1).sequence_number;
+  fake.away = true;
+  fake.drop();
+  await says(page, "Connection lost. Trying again; the answer goes on from here.");
+  fake.setModel(model("tokenwire-demo", { default: true, state: "loading", detail: "Loading weights", progress: 0.4 }));
+  answer.goOn();
+  fake.away = false;
+  await page.getByRole("button", { name: "Try now" }).click();
+  await says(page, "tokenwire-demo: Loading weights. The answer will go on.");
+  fake.setModel(model("tokenwire-demo", { default: true }));
+  answer.response.tokenwire = { taken_up: 1 };
+  answer.goOn();
+  await silent(page);
+  answer.write("three.").complete();
+  await seen(answers(page).getByText("One, two, three."));
+  assert.ok(await answers(page).evaluate((n) => n.kept));
+  assert.deepEqual([fake.creates.length, fake.attaches.map((a) => a.starting_after)], [1, [last]]);
+  await page.locator(".turn[data-phase=completed]").waitFor();
+  assert.match(await page.locator(".meta").textContent(), /went on after a restart/);
+});
+
+test("an answer that isn't on screen goes on after the server died before it had acknowledged it", async (t) => {
+  const { fake, page } = await visit(t, { expected: OFFLINE });
+  fake.loseAcknowledgement = true;
+  await say(page, "first");
+  const first = await fake.asked();
+  await page.waitForURL(/#\/c\//);
+  const address = page.url();
+  await page.getByRole("link", { name: "New chat", exact: true }).first().click();
+  await seen(page.locator(".starter").first());
+  fake.loseAcknowledgement = false;
+  fake.drop();
+  first.write("Seen ").write("later.");
+  await say(page, "second");
+  (await fake.asked()).write("Meanwhile.").complete();
+  await seen(answers(page).getByText("Meanwhile."));
+  first.complete();
+  const keys = fake.creates.map((c) => c.tokenwire.idempotency_key);
+  assert.deepEqual([keys.length, new Set(keys).size, fake.answers.size], [3, 2, 2]);
+  await page.goto(address);
+  await seen(answers(page).getByText("Seen later."));
+  assert.equal(await page.locator(".turn").count(), 1);
+  assert.equal(fake.attaches.length, 0);
+});
+
+test("the first message of a chat is sent after a server that died before it could make the chat", async (t) => {
+  const { fake, page } = await visit(t, { expected: OFFLINE });
+  fake.away = true;
+  await say(page, "hello");
+  assert.equal(await fake.missed(), "/v1/conversations");
+  fake.drop();
+  fake.away = false;
+  (await fake.asked()).write("Hi").complete();
+  await seen(answers(page).getByText("Hi"));
+  assert.equal(await page.locator(".turn").count(), 1);
+});
+
 test("a server about to restart says so, and the answer goes on afterwards", async (t) => {
   const { fake, page } = await visit(t, { expected: OFFLINE });
   await say(page, "hello");
@@ -156,18 +325,15 @@ test("a server about to restart says so, and the answer goes on afterwards", asy
   answer.write("Before. ");
   await seen(answers(page).getByText("Before."));
   fake.say({ type: "tokenwire:server.draining", sequence_number: 0, grace_ms: 1000 });
-  await says(page, /about to restart/);
+  await says(page, "The server is about to restart. The answer goes on when it is back.");
   fake.close(1012, "200");
   answer.write("After.").complete();
   await seen(answers(page).getByText("Before. After."));
-  await page.waitForFunction(() => document.getElementById("state").textContent === "");
+  await silent(page);
 });
 
-test("an answer that could not be saved, and one cut at its limit, say so", async (t) => {
+test("an answer cut at its limit says so", async (t) => {
   const { fake, page } = await visit(t);
-  await say(page, "one");
-  (await fake.asked()).write("Gone soon").complete({ store: false });
-  await seen(page.getByText("could not be saved"));
   await say(page, "two");
   (await fake.asked()).write("Long").cut();
   await seen(page.getByText("Cut off at the length limit"));
@@ -313,6 +479,29 @@ test("a long list of chats is read page by page", async (t) => {
   await page.locator("#history").evaluate((n) => { n.scrollTop = n.scrollHeight; });
   await page.getByRole("link", { name: "Chat 94", exact: true }).waitFor();
   assert.equal(await page.getByRole("link", { name: /^Chat \d+$/ }).count(), 95);
+});
+
+test("a tab that opens late on an answer has it whole, and both tabs show the same as it is written", async (t) => {
+  const { fake, page, context } = await visit(t);
+  await say(page, "count");
+  const answer = await fake.asked();
+  const words = Array.from({ length: 30 }, (_, i) => `word-${i} 👩‍🚀 `);
+  for (const word of words.slice(0, 20)) answer.write(word);
+  await seen(answers(page).getByText("word-19"));
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await seen(answers(other).getByText("word-19"));
+  assert.deepEqual(fake.attaches.map((a) => a.mode), ["snapshot"]);
+  for (const [i, word] of words.slice(20).entries()) {
+    answer.write(word);
+    for (const p of [page, other]) await seen(answers(p).getByText(`word-${i + 20} `));
+    assert.equal(await answers(other).textContent(), await answers(page).textContent());
+  }
+  answer.complete();
+  for (const p of [page, other]) {
+    await p.locator(".turn[data-phase=completed]").waitFor();
+    assert.equal((await answers(p).textContent()).trim(), words.join("").trim());
+  }
 });
 
 test("an answer begun in another tab is written here too, and a draft stays with its chat", async (t) => {

@@ -1,11 +1,13 @@
-"""The page in headless Chromium: the main path against the real server, odd states against a fake
-one.
+"""The page in headless Chromium: the main path and the faults against the real server, odd states
+against a fake one.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,17 @@ def browser() -> None:
 @pytest.mark.timeout(600)
 def test_the_page_works_with_the_real_server(server: Server) -> None:
     run_node_tests("tests/page/main.test.mjs", url=server.url, seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_the_page_goes_on_when_the_engine_or_the_server_is_killed(tmp_path: Path) -> None:
+    run_node_tests(
+        "tests/page/faults.test.mjs",
+        seconds=590,
+        TOKENWIRE_PYTHON=sys.executable,
+        TOKENWIRE_DATA=str(tmp_path / "data"),
+    )
 
 
 @pytest.mark.live

@@ -8,9 +8,13 @@ import subprocess
 from support.server import ROOT
 
 
-def run_node_tests(*files: str, url: str | None = None, seconds: float = 300) -> str:
-    """Run `node --test` on files of the project. Raises AssertionError with its output."""
-    environment = {**os.environ, **({"TOKENWIRE_URL": url} if url else {})}
+def run_node_tests(
+    *files: str, url: str | None = None, seconds: float = 300, **variables: str
+) -> str:
+    """Run `node --test` on files of the project, with these environment variables. Raises
+    AssertionError with its output.
+    """
+    environment = {**os.environ, **({"TOKENWIRE_URL": url} if url else {}), **variables}
     done = subprocess.run(
         ["node", "--test", "--test-reporter=spec", *files],
         cwd=ROOT,

@@ -193,6 +193,28 @@ async def test_a_page_that_leaves_at_the_first_event_finds_its_answer_again(tmp_
     assert attached["response_id"] == created["id"]
 
 
+async def test_a_first_turn_that_is_sent_again_while_it_runs_is_the_same(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.hold_at = 1
+    async with open_house(tmp_path, engine) as house:
+        made = (await house.http.post("/v1/conversations", content="{}")).json()
+        # As the page sends it: without the null it would be taken to continue its own first send.
+        turn = create(
+            conversation=made["id"],
+            previous_response_id=None,
+            tokenwire={"idempotency_key": "k"},
+        )
+        ids: list[str] = []
+        for _ in range(2):
+            async with house.connect(page=True) as socket:
+                await socket.send(turn)
+                events = await receive_until(socket, "response.created", "error")
+                ids += [e["response"]["id"] for e in events if e["type"] == "response.created"]
+        engine.go.set()
+    assert len(ids) == 2
+    assert ids[0] == ids[1]
+
+
 async def test_the_page_is_greeted_with_limits_and_models(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house, house.connect(page=True) as socket:
         assert socket.subprotocol == "tokenwire.v1"

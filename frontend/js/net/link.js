@@ -6,18 +6,20 @@
 import { createSocket } from "./socket.js";
 
 const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
+const TEXT = "response.output_text.delta";
 const DEFAULT_LANES = 16;
 const DEFAULT_BYTES = 8 * 1024 * 1024;
 /** For what the link adds to a request. */
 const MARGIN = 256;
 const TOO_LARGE = { code: "message_too_large", message: "This message is longer than the server takes." };
 /** The socket is about to go; the request is not at fault. */
-const RETRIED = new Set(["websocket_connection_limit_reached"]);
+const RETRIED = new Set(["websocket_connection_limit_reached", "server_draining"]);
 
 /** @typedef {import("../types").Event} Event */
 /** @typedef {import("../types").ErrorBody} ErrorBody */
 /** @typedef {{ onEvent: (event: Event) => void, onError: (error: ErrorBody) => void }} Reader */
-/** @typedef {{ id: string | null, seq: number, lane: string | null, request: object | null, sent: boolean,
+/** `leap`: up to this number one leap is no hole, because the text so far comes as one event. -1: none.
+ *  @typedef {{ id: string | null, seq: number, leap: number, lane: string | null, request: object | null, sent: boolean,
  *   cancelled: boolean, reader: Reader }} Want */
 /** @typedef {{ cancel: () => boolean }} Handle */
 
@@ -64,16 +66,19 @@ export function createLink(options) {
 
   /** @param {Want} want @param {string} lane */
   function place(want, lane) {
-    const message = want.id
-      ? { type: "tokenwire:response.attach", response_id: want.id, starting_after: want.seq, stream_id: lane }
-      : { ...want.request, type: "response.create", stream_id: lane };
-    if (!socket.send(message)) return false;
+    if (!socket.send({ ...(want.id ? attachment(want) : { ...want.request, type: "response.create" }), stream_id: lane })) return false;
     want.lane = lane;
+    want.leap = -1;
     want.sent = true;
     lanes.set(lane, want);
     if (want.id && want.cancelled) sendCancel(want);
     return true;
   }
+
+  /** Who has nothing yet takes the text so far at once, who has something takes what follows it. @param {Want} want */
+  const attachment = (want) => ({
+    type: "tokenwire:response.attach", response_id: want.id, ...(want.seq < 0 ? { mode: "snapshot" } : { starting_after: want.seq }),
+  });
 
   /** @param {Want} want */
   const sendCancel = (want) => socket.send({ type: "response.cancel", response_id: want.id });
@@ -88,7 +93,10 @@ export function createLink(options) {
   /** @param {Event} event */
   function route(event) {
     const want = event.stream_id === undefined ? undefined : lanes.get(event.stream_id);
-    if (event.type === "tokenwire:response.attached") return;
+    if (event.type === "tokenwire:response.attached") {
+      if (want && want.seq < 0) want.leap = event.last_sequence_number ?? -1;
+      return;
+    }
     if (!want || event.type.startsWith("tokenwire:")) return options.onPageEvent(event);
     if (event.type === "error") return refuse(want, event.error ?? { code: null, message: "" });
     apply(want, event);
@@ -105,7 +113,10 @@ export function createLink(options) {
   function apply(want, event) {
     const number = event.sequence_number ?? -1;
     if (number <= want.seq) return;
-    if (number !== want.seq + 1) return socket.distrust();
+    if (number !== want.seq + 1) {
+      if (event.type !== TEXT || number > want.leap) return socket.distrust();
+      want.leap = -1;
+    }
     want.seq = number;
     if (!want.id && event.response) {
       want.id = event.response.id;
@@ -118,7 +129,7 @@ export function createLink(options) {
   /** @param {Partial<Want>} fields @param {Reader} reader @returns {Handle} */
   function add(fields, reader) {
     /** @type {Want} */
-    const want = { id: null, seq: -1, lane: null, request: null, sent: false, cancelled: false, ...fields, reader };
+    const want = { id: null, seq: -1, leap: -1, lane: null, request: null, sent: false, cancelled: false, ...fields, reader };
     wants.add(want);
     pump();
     return { cancel: () => cancel(want) };
@@ -139,7 +150,7 @@ export function createLink(options) {
     now: () => socket.now(),
     /** Sends a response.create, now or when connected; its idempotency key makes a second send harmless. @param {object} request @param {Reader} reader */
     create: (request, reader) => add({ request }, reader),
-    /** Follows a response from after event `seq` (-1: from its first). @param {string} id @param {number} seq @param {Reader} reader */
+    /** Follows a response from after event `seq`; -1: from its start, all text so far in one event. @param {string} id @param {number} seq @param {Reader} reader */
     attach: (id, seq, reader) => add({ id, seq }, reader),
   };
 }

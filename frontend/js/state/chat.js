@@ -2,7 +2,7 @@
  * One chat: its exchanges on the shown path, and the verbs send, stop, retry. It asks the link for streams
  * and the API for what is stored; views watch it. No DOM.
  */
-import { adopt, applyEvent, isLive, newTurn, refuse, turnOf } from "./turn.js";
+import { adopt, applyEvent, isLive, newTurn, refuse, rewind, turnOf } from "./turn.js";
 import { pathTo } from "./tree.js";
 
 /** @typedef {import("../types").Turn} Turn */
@@ -20,6 +20,8 @@ import { pathTo } from "./tree.js";
 
 /** The server keeps the answer, but not its events. */
 const EXPIRED = "tokenwire_stream_expired";
+/** The server lost the newest events: they were seen here while it couldn't save them, and then it ended. */
+const LOST = "invalid_starting_after";
 
 export class Chat {
   /** @type {Turn[]} */
@@ -73,13 +75,25 @@ export class Chat {
 
   /** Takes in what happened elsewhere, unless this page is ahead of the answer. */
   async refresh() {
+    if (this.status === "failed") return this.load();
     if (!this.id || this.status !== "ready") return;
     const fetched = await this.#needs.fetchChat(this.id).catch(() => null);
     if (!fetched) return;
+    this.#keep(fetched.entries);
     const known = new Set(fetched.entries.map((e) => e.response.id));
     if (this.turns.some((t) => !t.id || !known.has(t.id))) return;
     this.#show(pathTo(fetched.entries, fetched.leaf).map(turnOf));
     this.#tell();
+  }
+
+  /** What could not be saved at its end may have been saved since. @param {import("../types").Entry[]} entries */
+  #keep(entries) {
+    for (const turn of this.turns) {
+      const entry = turn.saved ? undefined : entries.find((e) => e.response.id === turn.id);
+      if (!entry || isLive(turnOf(entry))) continue;
+      turn.saved = true;
+      this.#tell(turn, "state");
+    }
   }
 
   /** @param {Turn[]} turns */
@@ -130,7 +144,8 @@ export class Chat {
     const request = {
       model: turn.model,
       conversation: this.id,
-      ...(turn.parent ? { previous_response_id: turn.parent } : {}),
+      // Named also where there is none: left out, a second send would be taken to continue the first.
+      previous_response_id: turn.parent,
       input: [{ type: "message", role: "user", content: turn.prompt }],
       tokenwire: { idempotency_key: turn.key },
     };
@@ -161,8 +176,20 @@ export class Chat {
         if (!isLive(turn)) this.#streams.delete(turn);
         if (change) this.#tell(turn, change);
       },
-      onError: (error) => (error.code === EXPIRED ? this.#reread(turn, error) : this.#fail(turn, error)),
+      onError: (error) => {
+        if (error.code === EXPIRED) this.#reread(turn, error);
+        else if (error.code === LOST) this.#again(turn);
+        else this.#fail(turn, error);
+      },
     };
+  }
+
+  /** What this page has is no longer what the server has: from the start. @param {Turn} turn */
+  #again(turn) {
+    rewind(turn);
+    this.#tell(turn, "reset");
+    this.#follow(turn);
+    if (turn.stopping) this.#streams.get(turn)?.cancel();
   }
 
   /** Its events are gone; what is stored of it is not. @param {Turn} turn @param {import("../types").ErrorBody} error */

@@ -12,6 +12,8 @@ import { Chat } from "./chat.js";
  *   onCreated: (chat: Chat, id: string) => void,
  * }} Parts */
 
+const MOMENT_MS = 1_000;
+
 /** @param {Parts} parts */
 export function createChats({ link, conversations, isOpen, whenOpen, onCreated }) {
   /** @type {Map<string, Chat>} */
@@ -32,8 +34,12 @@ export function createChats({ link, conversations, isOpen, whenOpen, onCreated }
         conversations.put([conversation]);
         return conversation.id;
       } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 0 || isOpen()) throw error;
-        await whenOpen();
+        if (!(error instanceof ApiError) || error.status !== 0) throw error;
+        const back = whenOpen();
+        // A server that dies may be missed by the request first, by the link a moment later.
+        const alive = new Promise((done) => setTimeout(() => done(isOpen()), isOpen() ? MOMENT_MS : 0));
+        if (await Promise.race([alive, back])) throw error;
+        await back;
       }
     }
   }

@@ -35,9 +35,12 @@ export function modelOf(state) {
   return { model: fallback, missing: fallback && wanted ? wanted : null };
 }
 
+/** A model that recovers keeps its place: what it is asked waits for it. */
+const LOADED = new Set(["ready", "recovering", "draining"]);
+
 /** @param {Model[]} models @returns {{name: string, models: Model[]}[]} */
 export function grouped(models) {
-  const loaded = models.filter((m) => m.tokenwire.state === "ready" || m.tokenwire.state === "draining");
+  const loaded = models.filter((m) => LOADED.has(m.tokenwire.state));
   const rest = models.filter((m) => !loaded.includes(m));
   return [
     { name: "Loaded", models: loaded },

@@ -17,7 +17,7 @@
  * @returns {Line | null}
  */
 export function stateLine(state, live, choice) {
-  return linkLine(state, live) ?? (live ? turnLine(live, choice.model) : null) ?? modelLine(choice, Boolean(live)) ?? pageLine(state);
+  return linkLine(state, live) ?? (live ? turnLine(live, choice.model) : null) ?? savingLine(state, live) ?? modelLine(choice, Boolean(live)) ?? pageLine(state);
 }
 
 /** @param {AppState} state @param {Turn | undefined} live @returns {Line | null} */
@@ -27,24 +27,55 @@ function linkLine(state, live) {
     const why = code === 4401 ? "You have been signed out." : "The server refused the connection.";
     return { text: `${why} Reload the page to try again.`, tone: "wrong", action: "reload" };
   }
-  if (state.draining && status !== "open") return { text: "The server is restarting. This page comes back by itself.", tone: "wait" };
-  if (state.draining) return { text: "The server is about to restart. It finishes what it can first.", tone: "wait" };
+  if (state.draining) {
+    const what = status === "open" ? "The server is about to restart." : "The server is restarting.";
+    return { text: `${what} ${afterwards(live)}`, tone: "wait" };
+  }
   if (!state.away) return null;
   if (!live) return { text: "No connection to the server. Trying again.", tone: "wrong", action: "reconnect" };
   return live.id
-    ? { text: "Connection lost. Your answer goes on; catching up when it is back.", tone: "wrong", action: "reconnect" }
+    ? { text: "Connection lost. Trying again; the answer goes on from here.", tone: "wrong", action: "reconnect" }
     : { text: "No connection. Your message is sent when it is back.", tone: "wrong", action: "reconnect" };
+}
+
+/** What becomes of this chat when the server has restarted. @param {Turn | undefined} live */
+function afterwards(live) {
+  if (!live) return "This page comes back by itself.";
+  return live.id ? "The answer goes on when it is back." : "Your message is sent when it is back.";
+}
+
+/** @param {AppState} state @param {Turn | undefined} live @returns {Line | null} */
+function savingLine(state, live) {
+  if (state.saving && live?.saved !== false) return null;
+  return { text: "What is said now is not being saved: the server's disk is full or failing.", tone: "wrong" };
 }
 
 /** @param {Turn} turn @param {Model | null} model @returns {Line | null} */
 function turnLine(turn, model) {
   if (turn.stopping) return { text: "Stopping.", tone: "calm" };
-  const loading = turn.loading ?? (model?.id === turn.model ? model.tokenwire : null);
-  if (turn.text === "" && loading && isLoading(loading)) return loadingLine(turn.model, loading);
+  const info = infoOf(turn, model);
+  const goesOn = turn.text === "" ? "" : " The answer will go on.";
+  if (info && isRecovering(info)) return { text: `The engine stopped and is starting again.${goesOn || " The answer will come."}`, tone: "wait" };
+  if (info && isLoading(info)) {
+    const line = loadingLine(turn.model, info);
+    return { ...line, text: line.text + goesOn };
+  }
   if (turn.phase !== "queued" || !turn.queue) return null;
   return { text: `${ordinal(turn.queue.position)} in line.`, tone: "wait" };
 }
 
+/**
+ * What keeps its model from answering. An answer that has begun is told only that it stands still; how far
+ * the model is, the model says.
+ * @param {Turn} turn @param {Model | null} model @returns {Partial<ModelInfo> | null}
+ */
+function infoOf(turn, model) {
+  const own = model?.id === turn.model && (isLoading(model.tokenwire) || isRecovering(model.tokenwire)) ? model.tokenwire : null;
+  return turn.phase === "running" ? own ?? turn.loading : turn.loading ?? own;
+}
+
+/** @param {Partial<ModelInfo>} info */
+const isRecovering = (info) => info.state === "recovering";
 /** @param {Partial<ModelInfo>} info */
 const isLoading = (info) => info.state === "loading" || info.state === "downloading";
 
@@ -68,6 +99,7 @@ function modelLine({ model, missing }, busy) {
   if (info.state === "failed") {
     return { text: `${name(model.id)} could not be loaded${info.detail ? `: ${ended(info.detail)}` : "."} Pick another model, or this one to try again.`, tone: "wrong" };
   }
+  if (isRecovering(info) && !busy) return { text: `${name(model.id)} stopped and is starting again. What you send waits for it.`, tone: "wait" };
   if (isLoading(info) && !busy) return loadingLine(model.id, info);
   if (info.state === "draining" && !busy) return { text: `${name(model.id)} is being unloaded.`, tone: "wait" };
   return null;
@@ -98,6 +130,7 @@ const REASONS = {
   previous_response_not_found: "The exchange before this one is no longer on the server, so it can't be continued.",
   response_not_found: "This answer is no longer on the server.",
   unreachable: "The server could not be reached, so your message wasn't sent.",
+  not_saved: "Your message was not taken: the server could not save it, as its disk is full or failing. Make room there and try again.",
   interrupted: "The server stopped before this answer was finished.",
 };
 
@@ -123,7 +156,7 @@ const number = new Intl.NumberFormat("en");
 
 /** The numbers of an answer, in words. @param {Turn} turn @returns {string} empty while there are none */
 export function meta(turn) {
-  const { timing, usage } = turn;
+  const { timing, usage, takenUp, freed } = turn;
   const cached = usage?.input_tokens_details?.cached_tokens ?? 0;
   return [
     typeof timing?.ttft_ms === "number" && `${(timing.ttft_ms / 1000).toFixed(2)} s to first token`,
@@ -131,7 +164,8 @@ export function meta(turn) {
     usage && `${number.format(usage.output_tokens)} tokens`,
     usage && `${number.format(cached)} of ${number.format(usage.input_tokens)} prompt tokens from cache`,
     turn.phase === "completed" && "stopped at end",
-    turn.phase === "stopped" && "stopped by you",
+    takenUp > 0 && `went on after ${takenUp === 1 ? "a restart" : `${takenUp} restarts`}`,
+    turn.phase === "stopped" && (freed === null ? "stopped by you" : `stopped by you in ${freed} ms`),
     turn.phase === "cut" && (turn.reason === "max_output_tokens" ? "stopped at the limit" : "ended early"),
   ].filter(Boolean).join(" · ");
 }

@@ -14,7 +14,8 @@ import { newKey } from "../net/ids.js";
 export function newTurn(prompt, model, parent) {
   return {
     key: newKey(), parent, prompt, model, id: null, phase: "sending", text: "", part: { at: "", from: 0 },
-    error: null, reason: null, queue: null, loading: null, timing: null, usage: null, saved: true, stopping: false,
+    error: null, reason: null, queue: null, loading: null, timing: null, usage: null, saved: true,
+    takenUp: 0, freed: null, stopping: false,
   };
 }
 
@@ -25,7 +26,11 @@ export function turnOf(entry) {
   turn.id = response.id;
   absorb(turn, response);
   if (isLive(turn)) turn.phase = "running";
-  else turn.text = textOf(response.output);
+  else {
+    turn.text = textOf(response.output);
+    // An end that was saved late still says that it wasn't; that it is listed says that it was.
+    turn.saved = true;
+  }
   return turn;
 }
 
@@ -87,6 +92,8 @@ function absorb(turn, response) {
   turn.usage = response.usage;
   turn.saved = response.store !== false;
   turn.timing = extras.timing ?? null;
+  turn.takenUp = extras.taken_up ?? 0;
+  turn.freed = extras.cancel?.freed_ms ?? null;
   turn.queue = turn.phase === "queued" ? extras.queue ?? null : null;
   turn.loading = isLive(turn) ? extras.model ?? null : null;
   if (!isLive(turn)) turn.stopping = false;
@@ -111,6 +118,12 @@ const INCOMPLETE = { cancelled: "stopped", interrupted: "failed" };
 export function adopt(turn, stored) {
   const text = turn.text.startsWith(stored.text) ? turn.text : stored.text;
   Object.assign(turn, stored, { key: turn.key, prompt: turn.prompt, text });
+}
+
+/** Its events are to come again from the first. @param {Turn} turn */
+export function rewind(turn) {
+  turn.text = "";
+  turn.part = { at: "", from: 0 };
 }
 
 /** It never became a response, or its response is gone. @param {Turn} turn @param {import("../types").ErrorBody} error */

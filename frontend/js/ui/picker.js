@@ -10,7 +10,7 @@ import { byId, h, icon, setAttribute, walk } from "./dom.js";
 
 const FILTER_FROM = 7;
 /** @type {Partial<Record<import("../types").ModelState, string>>} */
-const WORDS = { draining: "Being unloaded", absent: "Not loaded", unloaded: "Not loaded", failed: "Could not be loaded" };
+const WORDS = { recovering: "Restarting", draining: "Being unloaded", absent: "Not loaded", unloaded: "Not loaded", failed: "Could not be loaded" };
 
 /** @param {(model: Model) => void} onChoose */
 export function createPicker(onChoose) {
@@ -102,7 +102,7 @@ export function createPicker(onChoose) {
       current = chosen?.id ?? null;
       byId("model-name").textContent = chosen ? shortName(chosen.id) : "Tokenwire";
       setAttribute(byId("model-dot"), "data-state", chosen?.tokenwire.state);
-      button.setAttribute("aria-label", chosen ? `Model: ${chosen.id}, ${chosen.tokenwire.state}` : "Choose a model");
+      button.setAttribute("aria-label", chosen ? `Model: ${chosen.id}, ${(WORDS[chosen.tokenwire.state] ?? chosen.tokenwire.state).toLowerCase()}` : "Choose a model");
       if (isOpen()) fill();
     },
   };

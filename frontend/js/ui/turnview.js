@@ -12,7 +12,7 @@ import { soon } from "./frame.js";
 /** @typedef {import("../types").Turn} Turn */
 /** @typedef {{ onRetry: (turn: Turn) => void, onDrawn: () => void }} Hooks */
 
-const UNSAVED = "This answer could not be saved; it will be gone after a reload.";
+const UNSAVED = "This answer could not be saved yet. The server keeps trying; copy what you need.";
 
 export class TurnView {
   #turn;
@@ -99,7 +99,8 @@ export class TurnView {
     this.#written.hidden = !live && turn.text === "";
     this.#note.hidden = note === null;
     this.#note.textContent = note ?? "";
-    this.#unsaved.hidden = turn.saved;
+    // While it is written the line above the message box says so, of everything.
+    this.#unsaved.hidden = live || turn.saved;
     this.#tools.hidden = !live && turn.text === "";
     this.#meta.textContent = meta(turn);
     this.#showTrouble();
