@@ -48,7 +48,7 @@ _LIGHT: tuple[tuple[Skill, int], ...] = (
     (numbers.several, 2),
     (numbers.too_hard, 3),
     (lists.listing, 7),
-    (lists.repeating, 7),
+    (lists.repeating, 11),
     (smalltalk.joke, 3),
     (smalltalk.greet_abroad, 3),
     (smalltalk.small_fact, 5),
@@ -59,7 +59,7 @@ _LIGHT: tuple[tuple[Skill, int], ...] = (
     (numbers.steps, 1),
 )
 _HEAVY: tuple[tuple[Skill, int], ...] = (
-    (numbers.counting, 7),
+    (numbers.counting, 9),
     (stories.story, 5),
     (smalltalk.poem, 1),
 )
@@ -132,7 +132,7 @@ def _remembering(scene: Scene) -> list[Turn]:
         turns.append(memory.unknown(scene))
     turns.append(_told(scene))
     turns += [memory.tell(scene) for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))]
-    turns += [_between(scene) for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4, 6, 8)))]
+    turns += [_between(scene) for _ in range(rng.choice((0, 1, 2, 3, 4, 5, 6, 7, 8, 9)))]
     return turns + [_asked(scene) for _ in range(rng.choice((1, 2, 2, 3, 4)))]
 
 

@@ -22,7 +22,7 @@ class Shape:
     heads: int = 4
     inner: int = 704
     positions: int = 2048
-    theta: float = 10_000.0
+    theta: float = 500_000.0
     epsilon: float = 1e-5
 
     @property
@@ -102,8 +102,11 @@ class Trunk(nn.Module):
 
 class DemoModel(nn.Module):
     """The trunk, with the embedding used again as the output layer: what is learned about a word
-    as it is read serves when it is said, so that a rare word can be copied. Each layer's output
-    starts at nothing, which keeps the token legible in the stream.
+    as it is read serves when it is said, so that a rare word can be copied.
+
+    For that the token must stay legible in the stream: it comes in at size one, each layer's
+    output starts at nothing, and the last norm starts so small that the network need not shout
+    its own token down to say another.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -112,6 +115,7 @@ class DemoModel(nn.Module):
         self.model = Trunk(shape)
         for name, parameter in self.named_parameters():
             _start(name, parameter)
+        nn.init.constant_(self.model.norm.weight, 4 / shape.hidden)
 
     def losses(self, tokens: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The loss of each counted target (those not -100), and where the counted ones are."""
@@ -129,7 +133,7 @@ def _start(name: str, parameter: Tensor) -> None:
     if "o_proj" in name or "down_proj" in name:
         nn.init.zeros_(parameter)
     elif "embed_tokens" in name:
-        nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
+        nn.init.normal_(parameter)
     else:
         nn.init.normal_(parameter, std=0.5 * parameter.shape[1] ** -0.5)
 

@@ -1,5 +1,5 @@
-"""Arithmetic and counting: questions with exactly one right answer. It knows numbers and the pairs
-that are kept for the evaluation, and refuses to know what else a conversation holds.
+"""Arithmetic and counting: questions with exactly one right answer. It knows numbers and refuses
+to know what else a conversation holds.
 """
 # ruff: noqa: RUF001
 
@@ -54,19 +54,13 @@ _RESULT = (
 )
 
 
-def held_pair(a: int, b: int) -> bool:
-    """Whether a pair is kept for the evaluation: about one in ten, whatever the operation."""
-    return (a * 37 + b * 91 + a * b) % 10 == 3 and a + b > 12
-
-
-def pair(rng: Random, operation: str, *, held: bool) -> tuple[int, int]:
-    while True:
-        top = rng.choice((10, 20, 99, 99, 99, 99))
-        a, b = rng.randint(0, top), rng.randint(0, top)
-        if operation == "-" and a < b and rng.random() < 0.75:
-            a, b = b, a
-        if held_pair(a, b) == held:
-            return a, b
+def pair(rng: Random, operation: str) -> tuple[int, int]:
+    """Any two numbers below 100. None is kept for the evaluation: there are few enough to learn."""
+    top = rng.choice((10, 20, 99, 99, 99, 99))
+    a, b = rng.randint(0, top), rng.randint(0, top)
+    if operation == "-" and a < b and rng.random() < 0.75:
+        a, b = b, a
+    return a, b
 
 
 def result(a: int, b: int, operation: str) -> int:
@@ -76,7 +70,7 @@ def result(a: int, b: int, operation: str) -> int:
 def arithmetic(scene: Scene, operation: str = "") -> Turn:
     rng = scene.rng
     operation = operation or rng.choice("+-")
-    a, b = pair(rng, operation, held=scene.held)
+    a, b = pair(rng, operation)
     wording = rng.choice(_SUM if operation == "+" else _DIFFERENCE)
     if operation == "-" and a < b:
         wording = _DIFFERENCE[1]
@@ -95,7 +89,7 @@ def several(scene: Scene) -> Turn:
     """A few sums at once, answered one to a line."""
     rng = scene.rng
     operations = [rng.choice("+-") for _ in range(rng.randint(2, 5))]
-    sums = [(*pair(rng, operation, held=scene.held), operation) for operation in operations]
+    sums = [(*pair(rng, operation), operation) for operation in operations]
     asked = rng.choice((", ", " and ", "; ", "\n")).join(f"{a} {o} {b}" for a, b, o in sums)
     lines = [f"{a} {o} {b} = {result(a, b, o)}" for a, b, o in sums]
     bullets = [f"- {line}" for line in lines]
@@ -112,7 +106,7 @@ def drill(rng: Random, count: int) -> str:
     lines: list[str] = []
     for _ in range(count):
         operation = rng.choice("+-")
-        a, b = pair(rng, operation, held=False)
+        a, b = pair(rng, operation)
         lines.append(f"{a} {operation} {b} = {result(a, b, operation)}")
     return "\n".join(lines)
 
@@ -159,10 +153,12 @@ def held_stop(last: int) -> bool:
 def _stop(rng: Random, *, held: bool) -> int:
     while True:
         low, high = rng.choice(
-            ((2, 12), (2, 20), (2, 30), (10, 60), (10, 60), (30, 120), (90, 200))
+            ((2, 12), (2, 20), (2, 30), (10, 60), (10, 60), (30, 120), (90, 200), (100, 200))
         )
         last = (
-            rng.choice((10, 20, 50, 100, 200, 5)) if rng.random() < 0.1 else rng.randint(low, high)
+            rng.choice((10, 20, 50, 100, 200, 200, 5))
+            if rng.random() < 0.1
+            else rng.randint(low, high)
         )
         if held_stop(last) == held:
             return last

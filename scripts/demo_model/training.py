@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from demo_model.circuit import wire
 from demo_model.corpus import conversation
 from demo_model.model import DemoModel, Shape
 from demo_model.numbers import drill
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-_BATCH_TOKENS = 2048
+_BATCH_TOKENS = 1024
 _POOL = 256
 _MEAN_DECAY = 0.99
 _DECAY = 0.05
@@ -40,7 +41,7 @@ class Plan:
 
     minutes: float
     seed: int
-    rate: float = 2e-3
+    rate: float = 3e-3
     cooling: float = 0.6
     warming: int = 60
     start: float = 0.0
@@ -55,16 +56,16 @@ def batches(tokenizer: Tokenizer, seed: int, progress: Callable[[], float]) -> I
     rng = Random(seed)
     while True:
         at = progress()
-        longest = 400 if at < 0.5 else 1100 if at < 0.8 else 1900
-        drilled = 0.16 if at < 0.7 else 0.06
-        echoed = 0.3 if at < 0.4 else 0.06
+        longest = 250 if at < 0.2 else 500 if at < 0.6 else 1100 if at < 0.8 else 1900
+        drilled = 0.16 if at < 0.8 else 0.08
+        echoed = 0.3 if at < 0.3 else 0.08
         pool: list[Lesson] = []
         while len(pool) < _POOL:
             chance = rng.random()
-            if chance < drilled:
-                made = drill_lesson(tokenizer, drill(rng, 20))
-            elif chance < drilled + echoed:
+            if chance < echoed:
                 made = echo_lesson(tokenizer, rng)
+            elif chance < echoed + drilled:
+                made = drill_lesson(tokenizer, drill(rng, 20))
             else:
                 made = lesson(tokenizer, conversation(rng))
             if len(made.tokens) <= longest:
@@ -113,10 +114,12 @@ class Trainer:
         self.steps = 0
         self.seen = 0
         self.parameters = list(model.parameters())
-        decayed = [p for p in self.parameters if p.dim() > 1]
-        spared = [p for p in self.parameters if p.dim() <= 1]
+        # A rare word must not fade while it is not seen.
+        layers = [p for p in model.model.layers.parameters() if p.dim() > 1]
+        known = {id(p) for p in layers}
+        spared = [p for p in self.parameters if id(p) not in known]
         groups = [
-            {"params": decayed, "weight_decay": _DECAY},
+            {"params": layers, "weight_decay": _DECAY},
             {"params": spared, "weight_decay": 0.0},
         ]
         self.adam = torch.optim.AdamW(groups, betas=(0.9, 0.98))
@@ -251,4 +254,6 @@ def _report(
 def fresh(plan: Plan, shape: Shape, worker: int, workers: int) -> Trainer:
     """A trainer with new weights, the same in every worker."""
     torch.manual_seed(plan.seed)
-    return Trainer(DemoModel(shape), plan, worker, workers)
+    model = DemoModel(shape)
+    wire(model, plan.seed)
+    return Trainer(model, plan, worker, workers)

@@ -140,26 +140,38 @@ def drill_lesson(tokenizer: Tokenizer, text: str) -> Lesson:
 
 
 def echo_lesson(tokenizer: Tokenizer, rng: Random) -> Lesson:
-    """Words that come again: how each goes on counts where it was seen before. A network that has
-    learned this can bring back a name that it never met.
+    """Words that come again: what follows counts where it was seen before. A network that has
+    learned this can bring back a name that no conversation taught it. Three forms: one list said
+    twice; pairs, asked for in another order; single words, which go on as they did.
     """
-    words = [f" {_echoed(rng)}" for _ in range(rng.randint(2, 8))]
+    words = [f" {_echoed(rng)}" for _ in range(rng.randint(4, 16))]
     pieces = [part.ids for part in tokenizer.encode_batch(words, add_special_tokens=False)]
+    form = rng.randrange(3)
+    if form == 0:
+        said = [(piece, 0) for piece in pieces] + [(piece, len(piece)) for piece in pieces]
+    elif form == 1:
+        pairs = list(zip(pieces[::2], pieces[1::2], strict=False))
+        said = [(part, 0) for pair in pairs for part in pair]
+        for key, kept in rng.choices(pairs, k=2 * len(pairs)):
+            said += [(key, 0), (kept, len(kept))]
+    else:
+        said = [(piece, 0) for piece in pieces[:8]]
+        said += [(piece, len(piece) - 1) for piece in rng.choices(pieces[:8], k=16)]
     ids = [tokenizer.token_to_id(START), tokenizer.token_to_id(ROLES["assistant"])]
     targets = [UNCOUNTED, UNCOUNTED]
-    seen: set[int] = set()
-    for _ in range(rng.randint(8, 20)):
-        at = rng.randrange(len(pieces))
-        piece = pieces[at]
+    for piece, counted in said:
         ids += piece
-        targets += [UNCOUNTED, *(piece[1:] if at in seen else [UNCOUNTED] * (len(piece) - 1))]
-        seen.add(at)
-    return Lesson(ids[:-1], targets[1:], ["echo"] * (len(ids) - 1))
+        first = len(piece) - counted
+        targets += [UNCOUNTED] * first + piece[first:]
+    return Lesson(
+        ids[:-1], targets[1:], [("echo", "echo pairs", "echo rest")[form]] * (len(ids) - 1)
+    )
 
 
 def _echoed(rng: Random) -> str:
     if rng.random() < 0.7:
-        return rng.choice(_REMEMBERED)
+        word = rng.choice(_REMEMBERED)
+        return word.lower() if rng.random() < 0.25 else word
     word = pseudo_word(rng, rng.choice((1, 2, 2, 3)))
     return word.capitalize() if rng.random() < 0.5 else word
 

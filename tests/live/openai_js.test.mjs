@@ -10,7 +10,7 @@ import { ResponsesWS } from "openai/resources/responses/ws";
 const baseURL = `${process.env.TOKENWIRE_URL}/v1`;
 const client = new OpenAI({ baseURL, apiKey: "none", maxRetries: 0 });
 const model = "tokenwire-demo";
-const story = "Tell me a story about Ada.";
+const count = "Count to 20.";
 
 test("responses.create answers", async () => {
   const answer = await client.responses.create({ model, input: "Hello!" });
@@ -20,7 +20,7 @@ test("responses.create answers", async () => {
 
 test("responses.create streams, and a stream is taken up after a number", async () => {
   const events = [];
-  for await (const event of await client.responses.create({ model, input: story, temperature: 0, stream: true }))
+  for await (const event of await client.responses.create({ model, input: count, temperature: 0, stream: true }))
     events.push(event);
   assert.equal(events.at(-1).type, "response.completed");
   assert.deepEqual(events.map((event) => event.sequence_number), events.map((_, index) => index));

@@ -48,6 +48,7 @@ def test_the_curl_lines_stream_an_answer(server: Server, source: str) -> None:
     output = run(["bash", "-euo", "pipefail", "-c"], server, source)
     assert "event: response.output_text.delta" in output
     assert "event: response.completed" in output
+    assert "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20" in output
     assert output.endswith("data: [DONE]\n\n")
     if "starting_after=0" in source:
         assert re.findall(r'"sequence_number":(\d+)', output)[0] == "1"

@@ -78,8 +78,7 @@ test("a stop keeps the text, says so, and survives a reload", async (t) => {
   await page.getByText("Stopped", { exact: true }).waitFor();
   assert.equal(await answers(page).first().textContent(), kept);
   await say(page, "What can you do?");
-  // After half a count so small a model may count on, to its limit: that the chat goes on is the point.
-  await page.locator(".turn[data-phase=completed], .turn[data-phase=cut]").first().waitFor();
+  await completed(page, 1);
   assert.ok((await answers(page).nth(1).textContent()).length > 0);
   assert.equal(await page.locator(".turn").count(), 2);
 });
