@@ -59,7 +59,7 @@ _LIGHT: tuple[tuple[Skill, int], ...] = (
     (numbers.steps, 1),
 )
 _HEAVY: tuple[tuple[Skill, int], ...] = (
-    (numbers.counting, 9),
+    (numbers.counting, 18),
     (stories.story, 5),
     (smalltalk.poem, 1),
 )
