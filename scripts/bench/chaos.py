@@ -30,6 +30,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "backend")]
 
 import websockets  # noqa: E402
 
+from support.database import assert_sound  # noqa: E402
 from support.model import make_model  # noqa: E402
 from support.readers import Reader, assert_whole, page, read  # noqa: E402
 from support.server import Server, start_server  # noqa: E402
@@ -196,9 +197,12 @@ def file_checked(rounds: int, dice: random.Random) -> Iterator[Row]:
 
 
 def _is_sound(data: Path) -> bool:
-    with contextlib.closing(sqlite3.connect(data / "tokenwire.db")) as connection:
-        sound = connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return sound and not connection.execute("PRAGMA foreign_key_check").fetchall()
+    try:
+        assert_sound(data / "tokenwire.db")
+    except (AssertionError, sqlite3.DatabaseError) as error:
+        print(error, file=sys.stderr)
+        return False
+    return True
 
 
 def _running(data: Path) -> int:

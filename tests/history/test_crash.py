@@ -6,13 +6,12 @@ import asyncio
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import IO
 
+from support.database import assert_sound
 from tokenwire.history.store import Store
 
 
@@ -51,9 +50,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         assert server.stdout is not None
         for _ in range(ROUNDS):
             promised |= one_life(server.stdin, server.stdout, dice.randrange(1, 120))
-            with closing(sqlite3.connect(path)) as connection:
-                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-                assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+            assert_sound(path)
     assert len(promised) > ROUNDS
     asyncio.run(check(path, promised))
 

@@ -157,6 +157,9 @@ async def test_cancelling_run_leaves_the_writer_to_save_what_is_left(
     await store.close()
 
 
+PAGE = 4_096
+
+
 async def test_a_damaged_file_fails_the_read_with_one_sentence(
     tmp_path: Path, new: Callable[..., NewResponse]
 ) -> None:
@@ -165,9 +168,10 @@ async def test_a_damaged_file_fails_the_read_with_one_sentence(
     await store.user("ann", name="Ann")
     await store.begin(new("r1", says="x" * 50_000))
     await store.close()
-    with path.open("r+b") as file:  # the pages written last hold the long text
-        file.seek(-40_960, os.SEEK_END)
-        file.write(b"\x55" * 40_960)
+    text = path.read_bytes().find(b"x" * 3_000)
+    with path.open("r+b") as file:  # the page of the item's row, and those that its text goes on in
+        file.seek(text // PAGE * PAGE)
+        file.write(b"\x55" * (path.stat().st_size - file.tell()))
     store = await Store.open(path)
     with pytest.raises(ReadFailed, match="could not be read"):
         await store.chain("ann", "r1")

@@ -252,6 +252,30 @@ async def test_a_conversation_is_made_renamed_listed_and_deleted(tmp_path: Path)
         assert error_of(gone) == (404, "conversation_not_found", "conversation")
 
 
+async def test_what_was_said_is_found_in_its_conversation(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        made = (await house.http.post("/v1/conversations", json={})).json()
+        body = {"input": 'A "strange" word', "conversation": made["id"]}
+        asked = (await house.http.post("/v1/responses", json=body)).json()
+        search = "/v1/conversations/search"
+        (hit,) = (await house.http.get(search, params={"q": '"strange'})).json()["data"]
+        assert (hit["conversation_id"], hit["response_id"]) == (made["id"], asked["id"])
+        assert [piece["text"] for piece in hit["snippet"] if piece["match"]] == ["strange"]
+        both = (await house.http.get(search, params={"q": "w", "limit": 1})).json()
+        assert (both["has_more"], both["data"][0]["role"]) == (True, "assistant")
+        rest = await house.http.get(search, params={"q": "w", "after": both["last_cursor"]})
+        assert [each["role"] for each in rest.json()["data"]] == ["user"]
+        for wrong, field in (
+            ({}, "q"),
+            ({"q": " \0 "}, "q"),
+            ({"q": "x" * 201}, "q"),
+            ({"q": "x", "after": "y"}, "after"),
+            ({"q": "x", "limit": "0"}, "limit"),
+        ):
+            refused = await house.http.get(search, params=wrong)
+            assert error_of(refused) == (400, "invalid_request", field)
+
+
 async def test_a_conversations_next_turn_goes_to_its_head(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         made = (await house.http.post("/v1/conversations", json={})).json()

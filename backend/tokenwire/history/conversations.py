@@ -6,8 +6,6 @@ and loops.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import defaultdict
 
 from sqlalchemy import (
@@ -22,12 +20,12 @@ from sqlalchemy import (
     update,
 )
 
+from tokenwire.history.cursors import cursor_at
 from tokenwire.history.tables import conversation, is_running, item, response, user
 from tokenwire.history.trees import delete_below_conversation
 from tokenwire.history.values import Conversation, JsonObject, UnknownUser
 
 
-_CURSOR_LENGTH = 100
 _leaf = response.alias()
 
 _CONVERSATIONS = (
@@ -115,7 +113,7 @@ def page(
         found = connection.execute(_NEWEST_AFTER, asked).mappings().all()
     shown = found[:limit]
     more = len(found) > limit
-    return [_value(row) for row in shown], _cursor(shown[-1]) if more else None
+    return [_value(row) for row in shown], _end(shown[-1]) if more else None
 
 
 def rename(
@@ -153,28 +151,8 @@ def responses(
     ]
 
 
-def position(cursor: str) -> tuple[int, int]:
-    """Where a page ended. Raises `ValueError` for anything that `page` did not give out."""
-    if len(cursor) <= _CURSOR_LENGTH:
-        try:
-            value: object = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-        except ValueError:
-            value = None
-        match value:
-            case [int(updated_ms), int(pk)] if _is_rowid(updated_ms) and _is_rowid(pk):
-                return updated_ms, pk
-            case _:
-                pass
-    raise ValueError("not a cursor of this list")
-
-
-def _is_rowid(number: int) -> bool:
-    return not isinstance(number, bool) and 0 <= number < 2**63
-
-
-def _cursor(row: RowMapping) -> str:
-    text = json.dumps([row["updated_ms"], row["pk"]], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode()
+def _end(row: RowMapping) -> str:
+    return cursor_at(row["updated_ms"], row["pk"])
 
 
 def _asked(user_id: str, conversation_id: str) -> JsonObject:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from tokenwire.history import conversations, database, journal, responses, users
+from tokenwire.history import conversations, database, journal, responses, search, users
+from tokenwire.history.cursors import position
 from tokenwire.history.packing import pack_entries
 from tokenwire.history.values import (
     Conversation,
     Ended,
+    Hit,
     JournalEntry,
     JsonObject,
     NewResponse,
@@ -173,8 +175,17 @@ class Store:
 
         The cursor is None on the last page. Raises `ValueError` for a cursor not given out here.
         """
-        start = None if after is None else conversations.position(after)
+        start = None if after is None else position(after)
         return await self._read(lambda c: conversations.page(c, user_id, limit, start))
+
+    async def search(
+        self, user_id: str, words: str, *, limit: int, after: str | None
+    ) -> tuple[list[Hit], str | None]:
+        """At most `limit` (> 0) places where all the `words` (one at least) were said, the newest
+        first, and the cursor of the next page, as in `conversations`.
+        """
+        start = None if after is None else position(after)
+        return await self._read(lambda c: search.hits(c, user_id, words, limit, start))
 
     async def update_conversation(
         self, user_id: str, conversation_id: str, *, title: str | None

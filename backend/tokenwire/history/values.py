@@ -94,6 +94,27 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a snippet. `match`: it is what was looked for."""
+
+    text: str
+    match: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Where words were found: an item of a response in a conversation, and the text around them."""
+
+    conversation_id: str
+    title: str | None
+    response_id: str
+    item_id: str
+    role: str | None
+    snippet: list[Piece]
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewResponse:
     """A response as it begins: its JSON without output, and its input items, each with an "id".
 

@@ -1,9 +1,11 @@
-"""The HTTP door of the conversations: list, make, open, rename, delete. Tells the page's other
-tabs.
+"""The HTTP door of the conversations: list, search, make, open, rename, delete. Tells the other
+tabs of a page.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
@@ -12,15 +14,19 @@ from quart import Quart, Response, request
 
 from tokenwire.errors import ConversationNotFound, InvalidRequest
 from tokenwire.generation.ids import new_id
-from tokenwire.web.objects import conversation_object
+from tokenwire.history.search import words_of
+from tokenwire.web.objects import JsonObject, conversation_object
 from tokenwire.web.reply import json_body, json_response, query_int
 from tokenwire.wire.commands import Metadata, convert
 
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from tokenwire.web.parts import Parts
 
 T = TypeVar("T")
+MAX_QUERY = 200
 
 
 class ConversationFields(msgspec.Struct, kw_only=True):
@@ -41,20 +47,22 @@ class ConversationsDoor:
 
     async def listing(self) -> Response:
         limit = query_int("limit", 40, low=1, high=100)
-        try:
+        with _cursor_checked():
             found, cursor = await self._store.conversations(
                 self._user_id, limit=limit, after=request.args.get("after")
             )
-        except ValueError as error:
-            raise InvalidRequest("`after` is not a cursor of this list.", param="after") from error
-        return json_response(
-            {
-                "object": "list",
-                "data": [conversation_object(conversation) for conversation in found],
-                "has_more": cursor is not None,
-                "last_cursor": cursor,
-            }
-        )
+        return _page([conversation_object(conversation) for conversation in found], cursor)
+
+    async def search(self) -> Response:
+        words = request.args.get("q", "")
+        if not words_of(words) or len(words) > MAX_QUERY:
+            raise InvalidRequest(f"`q` must be words of 1 to {MAX_QUERY} characters.", param="q")
+        limit = query_int("limit", 20, low=1, high=100)
+        with _cursor_checked():
+            found, cursor = await self._store.search(
+                self._user_id, words, limit=limit, after=request.args.get("after")
+            )
+        return _page([{"object": "conversation.hit", **asdict(hit)} for hit in found], cursor)
 
     async def create(self) -> Response:
         fields = convert(await json_body(), ConversationFields)
@@ -101,10 +109,30 @@ def install(app: Quart, parts: Parts) -> None:
     one = f"{path}/<conversation_id>"
     app.add_url_rule(path, "list_conversations", door.listing, methods=["GET"])
     app.add_url_rule(path, "create_conversation", door.create, methods=["POST"])
+    app.add_url_rule(f"{path}/search", "search_conversations", door.search, methods=["GET"])
     app.add_url_rule(one, "retrieve_conversation", door.retrieve, methods=["GET"])
     app.add_url_rule(one, "update_conversation", door.update, methods=["POST"])
     app.add_url_rule(one, "delete_conversation", door.delete, methods=["DELETE"])
     app.add_url_rule(f"{one}/responses", "conversation_responses", door.turns, methods=["GET"])
+
+
+@contextmanager
+def _cursor_checked() -> Generator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidRequest("`after` is not a cursor of this list.", param="after") from error
+
+
+def _page(data: list[JsonObject], cursor: str | None) -> Response:
+    return json_response(
+        {
+            "object": "list",
+            "data": data,
+            "has_more": cursor is not None,
+            "last_cursor": cursor,
+        }
+    )
 
 
 def _known(found: T | None, conversation_id: str) -> T:
