@@ -20,6 +20,9 @@ from tokenwire import compat
 from tokenwire.serve import listen
 
 
+PING_S = 0.05
+
+
 @dataclass(frozen=True)
 class Door:
     """A server with a few sockets to talk to, and what its handlers saw."""
@@ -75,6 +78,11 @@ def sockets(app: Quart, door: Door) -> None:
         await websocket.close(4400)
         door.left.set()
 
+    async def waits() -> str:
+        await door.deaf.wait()
+        return "done"
+
+    app.add_url_rule("/waits", "waits", waits)
     for handler in (echo, deaf, talk, cut, refuse):
         app.add_websocket(f"/{handler.__name__}", handler.__name__, handler)
 
@@ -100,6 +108,7 @@ async def open_door() -> AsyncGenerator[Door, None]:
     config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 0.2
     config.errorlog = None
+    config.websocket_ping_interval = PING_S
     stop = asyncio.Event()
     async with asyncio.timeout(30):
         serving = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
@@ -193,6 +202,33 @@ async def test_a_handler_can_cut_its_own_connection() -> None:
         assert caught.value.rcvd is None
         await other.send("still here")
         assert await other.recv() == "'still here'"
+
+
+async def test_a_peer_that_answers_no_ping_is_cut_and_one_that_does_is_not() -> None:
+    async with open_door() as door, door.connect("echo") as alive:
+        _, writer = await door.connect_unread("deaf")
+        # Its kernel still takes what is sent, as that of a proxy would.
+        await asyncio.sleep(6 * PING_S)
+
+        assert compat.abort_silent(60) == 0
+        assert compat.abort_silent(5 * PING_S) == 1
+        await door.left.wait()
+        assert compat.abort_silent(5 * PING_S) == 0
+        await alive.send("still here")
+        assert await alive.recv() == "'still here'"
+        writer.transport.abort()
+
+
+async def test_a_silent_download_is_not_taken_for_dead() -> None:
+    async with open_door() as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(b"GET /waits HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await asyncio.sleep(6 * PING_S)
+
+        assert compat.abort_silent(5 * PING_S) == 0
+        door.deaf.set()
+        assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 \r\n"
+        writer.transport.abort()
 
 
 async def test_with_nothing_unsent_nobody_is_cut() -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import socket
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 INBOUND_FRAMES = 64
 GOODBYE_S = 1.0
 POLICY_VIOLATION = 1008
+# The place of `tcpi_last_data_recv`, in milliseconds, in Linux's `struct tcp_info`.
+_LAST_DATA_RECEIVED = 52
 
 _connections: weakref.WeakSet[TrackedTCPServer] = weakref.WeakSet()
 _current: contextvars.ContextVar[TrackedTCPServer | None] = contextvars.ContextVar(
@@ -41,6 +45,7 @@ class TrackedTCPServer(TCPServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _connections.add(self)
+        self.answers_pings = False
 
     async def run(self) -> None:
         _current.set(self)
@@ -53,6 +58,13 @@ class TrackedTCPServer(TCPServer):
     def unsent(self) -> int:
         """Bytes that the peer has not taken yet."""
         return self.writer.transport.get_write_buffer_size()
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds since the last byte from the peer, as the kernel knows it."""
+        peer = self.writer.get_extra_info("socket")
+        facts = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
+        return int.from_bytes(facts[_LAST_DATA_RECEIVED:], sys.byteorder) / 1000
 
 
 class BoundedWebsocketConnection(ASGIWebsocketConnection):
@@ -70,6 +82,8 @@ class BoundedWebsocketConnection(ASGIWebsocketConnection):
         self._gone = False
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if (connection := _current.get()) is not None:
+            connection.answers_pings = True
         await super().__call__(receive, send)
         if not self._accepted or self._gone:
             return
@@ -130,6 +144,25 @@ def abort_stalled() -> int:
     for connection in stalled:
         connection.abort()
     return len(stalled)
+
+
+def abort_silent(seconds: float) -> int:
+    """Cut every WebSocket whose peer has been silent for so long. Returns how many.
+
+    Each peer that lives answers a ping with a pong. Hypercorn sends pings and waits for nothing,
+    so one that is gone without a word, behind a proxy that still takes its bytes, would stay.
+    """
+    silent = [c for c in _connections if c.answers_pings and _silence_of(c) > seconds]
+    for connection in silent:
+        connection.abort()
+    return len(silent)
+
+
+def _silence_of(connection: TrackedTCPServer) -> float:
+    try:
+        return connection.silence_s
+    except OSError:  # it has just been closed
+        return 0.0
 
 
 def _no_extensions(*_: object) -> None:

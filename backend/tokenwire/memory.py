@@ -59,6 +59,9 @@ class StoredRecords:
         except SaveFailed as error:
             raise NotSaved(f"The request could not be saved: {error}") from error
 
+    async def keyed(self, user_id: str, key: str) -> str | None:
+        return await self._store.keyed(user_id, key)
+
     async def journal(self, entries: Sequence[Entry]) -> None:
         rows = [
             JournalEntry(e.response_id, e.first, e.events, e.token_ids, e.prompt) for e in entries

@@ -47,6 +47,8 @@ BACKLOG = 2048
 SEND_BUFFER = 256 << 10
 PEER_TIMEOUT_MS = 60_000
 PING_S = 20.0
+# A peer that answered none of three pings is gone.
+SILENCE_S = 3 * PING_S + 5
 LAST_EVENTS_ROUNDS, LAST_EVENTS_ROUND_S = 20, 0.1
 PAGE = Path(__file__).resolve().parent / "web" / "page"
 
@@ -117,6 +119,7 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
         service = [
             tasks.create_task(generations.run(), name="generations"),
             tasks.create_task(hub.run(), name="hub"),
+            tasks.create_task(_cut_silent(), name="heartbeat"),
         ]
         engines.preimport()
         supervisor.load(default)
@@ -178,6 +181,13 @@ def _parts(
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.allowed_origins,
     )
+
+
+async def _cut_silent() -> None:
+    while True:
+        await asyncio.sleep(PING_S / 2)
+        if count := compat.abort_silent(SILENCE_S):
+            log.info("%d connections were cut whose peers are gone.", count)
 
 
 async def _drain(house: _House) -> None:

@@ -195,6 +195,34 @@ async def test_two_creates_at_once_with_one_key_are_one_response() -> None:
         assert shop.generations.running == 0
 
 
+async def test_a_turn_that_is_sent_again_while_it_runs_is_not_taken_to_continue_itself() -> None:
+    async with open_workshop() as shop:
+        shop.records.add_conversation("ann", "c")
+        shop.engine.hold_at = 1
+        turn = ask(conversation="c", tokenwire=key("k"))
+        first = await shop.generations.start(turn, ANN)
+        again = await shop.generations.start(turn, ANN)
+        with pytest.raises(PreviousResponseNotFound):
+            await shop.generations.start(ask(conversation="c", tokenwire=key("another")), ANN)
+        shop.engine.go.set()
+
+        assert again is first
+
+
+async def test_a_create_that_is_sent_again_finds_its_place_in_a_full_line() -> None:
+    limits = AdmissionLimits(max_running=1, max_waiting=1, max_waiting_per_user=1)
+    async with open_workshop(limits=limits) as shop:
+        shop.engine.hold_at = 1
+        await shop.generations.start(ask(), ANN)
+        waiting = await shop.generations.start(ask(tokenwire=key("k")), ANN)
+        again = await shop.generations.start(ask(tokenwire=key("k")), ANN)
+        with pytest.raises(RateLimited):
+            await shop.generations.start(ask(tokenwire=key("another")), ANN)
+        shop.engine.go.set()
+
+        assert again is waiting
+
+
 async def test_the_same_key_of_someone_else_is_another_response() -> None:
     async with open_workshop() as shop:
         first = await shop.answer(tokenwire=key("k"))

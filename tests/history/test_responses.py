@@ -86,6 +86,9 @@ async def test_the_same_idempotency_key_gives_the_first_response(store: Store, n
     assert await store.get("ann", "r2") is None
     assert await store.begin(new("r3", idempotency_key="k", user_id="bob")) is None
     assert await store.begin(new("r4", idempotency_key="other")) is None
+    assert await store.keyed("ann", "k") == "r1"
+    assert await store.keyed("bob", "k") == "r3"
+    assert await store.keyed("bob", "other") is None
     assert await store.begin(new("r5")) is None
     assert await store.begin(new("r6")) is None
 

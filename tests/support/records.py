@@ -85,6 +85,9 @@ class MemoryRecords:
             self.heads[user_id, conversation] = response.id
         return None
 
+    async def keyed(self, user_id: str, key: str) -> str | None:
+        return self.keys.get((user_id, key))
+
     async def journal(self, entries: Sequence[Entry]) -> None:
         await self.can_journal.wait()
         if self.tear is not None:

@@ -198,12 +198,7 @@ async def test_a_first_turn_that_is_sent_again_while_it_runs_is_the_same(tmp_pat
     engine.hold_at = 1
     async with open_house(tmp_path, engine) as house:
         made = (await house.http.post("/v1/conversations", content="{}")).json()
-        # As the page sends it: without the null it would be taken to continue its own first send.
-        turn = create(
-            conversation=made["id"],
-            previous_response_id=None,
-            tokenwire={"idempotency_key": "k"},
-        )
+        turn = create(conversation=made["id"], tokenwire={"idempotency_key": "k"})
         ids: list[str] = []
         for _ in range(2):
             async with house.connect(page=True) as socket:

@@ -126,6 +126,15 @@ class Generations:
         Raises the refusal that its sender must hear; nothing was written then. The same
         idempotency key again gives the response that has it.
         """
+        try:
+            return await self._accept(create, asker)
+        except TokenwireError:
+            # It may be refused for what its own first send has done: that runs, or filled the line.
+            if (existing := await self._intake.known(create, asker)) is None:
+                raise
+        return await self.find(asker.user_id, existing)
+
+    async def _accept(self, create: Create, asker: Asker) -> Generation | Replay:
         self._refuse_when_draining()
         order, parent_id, prompt = await self._intake.take(create, asker)
         # Again, as `close` ends only what it can see; from here to `_live` nothing waits.

@@ -68,6 +68,12 @@ class Intake:
             order.check_size(length)
         return order, parent_id, None
 
+    async def known(self, create: Create, asker: Asker) -> str | None:
+        """The id of the response that has the create's idempotency key already."""
+        if create.idempotency_key is None or create.store is False:
+            return None
+        return await self._records.keyed(asker.user_id, create.idempotency_key)
+
     async def _context(self, create: Create, asker: Asker) -> tuple[list[Item], str | None]:
         """What came before, and the stored response that it ends with."""
         parent_id = create.parent_id

@@ -94,6 +94,10 @@ class Records(Protocol):
         """
         ...
 
+    async def keyed(self, user_id: str, key: str) -> str | None:
+        """The id of the response that this user began with this idempotency key."""
+        ...
+
     async def journal(self, entries: Sequence[Entry]) -> None:
         """Save what running responses said. Raises NotSaved."""
         ...

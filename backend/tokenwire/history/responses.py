@@ -70,6 +70,11 @@ _OWN = (
     .join(user, user.c.pk == response.c.user_pk)
     .where(response.c.id == bindparam("response"), user.c.id == bindparam("user"))
 )
+_KEYED = (
+    select(response.c.id)
+    .join(user, user.c.pk == response.c.user_pk)
+    .where(user.c.id == bindparam("user"), response.c.idempotency_key == bindparam("key"))
+)
 _OUTPUT = (
     select(item.c.data)
     .where(item.c.response_pk == bindparam("which"), item.c.direction == "out")
@@ -232,6 +237,10 @@ def get(connection: Connection, user_id: str, response_id: str) -> JsonObject | 
 def status(connection: Connection, user_id: str, response_id: str) -> str | None:
     found = connection.execute(_OWN, {"user": user_id, "response": response_id}).one_or_none()
     return None if found is None else found.status
+
+
+def keyed(connection: Connection, user_id: str, key: str) -> str | None:
+    return connection.execute(_KEYED, {"user": user_id, "key": key}).scalar()
 
 
 def events(connection: Connection, user_id: str, response_id: str) -> list[str] | None:
