@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -49,6 +49,14 @@ class Door:
         return reader, writer
 
 
+def waiting(door: Door) -> Callable[[], Awaitable[str]]:
+    async def waits() -> str:
+        await door.deaf.wait()
+        return "done"
+
+    return waits
+
+
 def sockets(app: Quart, door: Door) -> None:
     async def echo() -> None:
         while True:
@@ -78,11 +86,6 @@ def sockets(app: Quart, door: Door) -> None:
         await websocket.close(4400)
         door.left.set()
 
-    async def waits() -> str:
-        await door.deaf.wait()
-        return "done"
-
-    app.add_url_rule("/waits", "waits", waits)
     for handler in (echo, deaf, talk, cut, refuse):
         app.add_websocket(f"/{handler.__name__}", handler.__name__, handler)
 
@@ -104,6 +107,7 @@ async def open_door() -> AsyncGenerator[Door, None]:
     listener = listen("127.0.0.1", 0)
     door = Door(listener.getsockname()[1])
     sockets(app, door)
+    app.add_url_rule("/waits", "waits", waiting(door))
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 0.2

@@ -5,15 +5,22 @@ Part of the composition root. It translates values and errors and decides nothin
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from tokenwire.errors import ConversationNotFound, NotSaved, PreviousResponseNotFound
+from tokenwire.errors import (
+    ConversationNotFound,
+    NotSaved,
+    PreviousResponseNotFound,
+    ServerError,
+)
 from tokenwire.generation.records import Unfinished
 from tokenwire.history.values import (
     Ended,
     JournalEntry,
     NewResponse,
+    ReadFailed,
     SaveFailed,
     UnknownConversation,
     UnknownResponse,
@@ -21,12 +28,17 @@ from tokenwire.history.values import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from tokenwire.generation.records import Beginning, Entry, Finish
     from tokenwire.history import values as history
     from tokenwire.history.store import Store
     from tokenwire.wire.items import Item
+
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class StoredRecords:
@@ -60,7 +72,7 @@ class StoredRecords:
             raise NotSaved(f"The request could not be saved: {error}") from error
 
     async def keyed(self, user_id: str, key: str) -> str | None:
-        return await self._store.keyed(user_id, key)
+        return await _read(self._store.keyed(user_id, key))
 
     async def journal(self, entries: Sequence[Entry]) -> None:
         rows = [
@@ -94,6 +106,7 @@ class StoredRecords:
             decode_ms=finish.decode_ms,
             seed=finish.seed,
             done_ms=_now_ms(),
+            keeps_key=finish.keeps_key,
         )
         try:
             await self._store.finish(ended)
@@ -101,19 +114,19 @@ class StoredRecords:
             raise NotSaved(str(error)) from error
 
     async def get(self, user_id: str, response_id: str) -> dict[str, object] | None:
-        return await self._store.get(user_id, response_id)
+        return await _read(self._store.get(user_id, response_id))
 
     async def status(self, user_id: str, response_id: str) -> str | None:
-        return await self._store.status(user_id, response_id)
+        return await _read(self._store.status(user_id, response_id))
 
     async def events(self, user_id: str, response_id: str) -> Sequence[str] | None:
-        return await self._store.events(user_id, response_id)
+        return await _read(self._store.events(user_id, response_id))
 
     async def chain(self, user_id: str, response_id: str) -> list[Item] | None:
-        return await self._store.chain(user_id, response_id)
+        return await _read(self._store.chain(user_id, response_id))
 
     async def head(self, user_id: str, conversation_id: str) -> str | None:
-        found = await self._store.conversation(user_id, conversation_id)
+        found = await _read(self._store.conversation(user_id, conversation_id))
         if found is None:
             raise ConversationNotFound(
                 f"Conversation with id {conversation_id!r} not found.", param="conversation"
@@ -122,6 +135,14 @@ class StoredRecords:
 
     async def delete(self, user_id: str, response_id: str) -> bool:
         return await self._store.delete(user_id, response_id)
+
+
+async def _read(reading: Awaitable[T]) -> T:
+    try:
+        return await reading
+    except ReadFailed as error:
+        log.exception("A read failed")
+        raise ServerError(f"The server failed: {error}.") from error
 
 
 def _unfinished(left: history.Unfinished, now_ms: int) -> Unfinished:

@@ -27,6 +27,7 @@ from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
 from tokenwire.generation.ids import new_id
 from tokenwire.history.store import Store
+from tokenwire.history.values import CannotOpen, ReadFailed, SaveFailed
 from tokenwire.memory import StoredRecords
 from tokenwire.metrics import Metrics
 from tokenwire.web.app import create_app
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from tokenwire.config import Settings
+    from tokenwire.generation.records import Unfinished
 
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ USER_ID, USER_NAME = "local", "local"
 BACKLOG = 2048
 SEND_BUFFER = 256 << 10
 PEER_TIMEOUT_MS = 60_000
+KEEPALIVE_S = 20
 PING_S = 20.0
 # A peer that answered none of three pings is gone.
 SILENCE_S = 3 * PING_S + 5
@@ -70,6 +73,9 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)
+    # Who waits for a whole answer as JSON is written nothing until its end; their kernel answers.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_S)
     listener.bind((host, port))
     # From here on the kernel takes connections; the first are answered as soon as the app is up.
     listener.listen(BACKLOG)
@@ -104,15 +110,14 @@ async def _serve(
 @asynccontextmanager
 async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_House]:
     models, default = find_models(settings.data_path, settings.model)
-    store = await Store.open(settings.data_path / "tokenwire.db")
+    store, records, unfinished = await _open_history(settings.data_path / "tokenwire.db")
     engines = VllmEngines(_engine_options(settings, run_dir))
     async with asyncio.TaskGroup() as tasks:
         supervisor = Supervisor(
             models, default, engines.start, tasks=tasks, max_loaded=settings.max_loaded_models
         )
         writing = tasks.create_task(store.run(), name="history writer")
-        await store.user(USER_ID, name=USER_NAME)
-        generations = _generations(settings, supervisor, store, tasks)
+        generations = _generations(settings, supervisor, records, tasks)
         hub = Hub(store.conversation)
         supervisor.subscribe(hub.model_changed)
         hub.follow(generations)
@@ -123,7 +128,7 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
         ]
         engines.preimport()
         supervisor.load(default)
-        if count := await generations.take_up():
+        if count := await generations.take_up(unfinished):
             log.warning("%d answers that were running go on.", count)
         try:
             parts = _parts(settings, generations, supervisor, store, hub)
@@ -138,6 +143,18 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
             await writing
 
 
+async def _open_history(path: Path) -> tuple[Store, StoredRecords, list[Unfinished]]:
+    """The store, and what was running when the last server ended. Raises CannotOpen."""
+    store = await Store.open(path)
+    records = StoredRecords(store)
+    try:
+        await store.user(USER_ID, name=USER_NAME)
+        return store, records, await records.unfinished()
+    except (SaveFailed, ReadFailed) as error:
+        await store.close()
+        raise CannotOpen(f"{path} can't be used ({error}): is there free space?") from error
+
+
 def _engine_options(settings: Settings, run_dir: Path) -> EngineOptions:
     return EngineOptions(
         run_dir=run_dir,
@@ -149,14 +166,13 @@ def _engine_options(settings: Settings, run_dir: Path) -> EngineOptions:
 
 
 def _generations(
-    settings: Settings, supervisor: Supervisor, store: Store, tasks: asyncio.TaskGroup
+    settings: Settings, supervisor: Supervisor, records: StoredRecords, tasks: asyncio.TaskGroup
 ) -> Generations:
     limits = AdmissionLimits(
         max_running=settings.max_running,
         max_waiting=settings.max_waiting,
         max_waiting_per_user=settings.max_waiting_per_user,
     )
-    records = StoredRecords(store)
     grace_s = settings.disconnect_grace
     return Generations(supervisor, records, tasks, limits=limits, grace_s=grace_s)
 

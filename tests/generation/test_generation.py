@@ -643,3 +643,43 @@ async def test_what_is_saved_is_what_was_generated() -> None:
         assert finish is not None
         assert [*finish.token_ids] == [7, 8, 9]
         assert (finish.finish_reason, finish.seed, finish.prompt_tokens) == ("stop", 5, 2)
+
+
+async def test_a_slow_disk_is_not_taken_for_a_reader_that_never_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(house, "HOUSEKEEPING_S", 0.0)
+    monkeypatch.setattr(life, "UNREAD_S", -1.0)
+    async with open_workshop() as shop:
+        shop.records.can_begin.clear()
+        asked = asyncio.create_task(shop.order(asker=PLAIN))
+        await shop.records.beginning.wait()
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(life, "UNREAD_S", 5.0)
+        shop.records.can_begin.set()
+        generation = await asked
+        await ended(generation)
+
+        assert generation.status == "completed"
+
+
+async def test_a_far_place_is_told_less_often_than_a_near_one() -> None:
+    async with open_workshop(limits=ONE_AT_A_TIME) as shop:
+        first = await held_at(shop, 0)
+        waiting = await shop.order()
+        await until(lambda: types(waiting.log) == ["created"])
+        told = waiting._notices  # pyright: ignore[reportPrivateUsage]
+
+        def due() -> float:
+            assert told._later is not None  # pyright: ignore[reportPrivateUsage]
+            return told._later.when() - asyncio.get_running_loop().time()  # pyright: ignore[reportPrivateUsage]
+
+        told.tell()
+        told.moved(40)
+        assert 1 < due() <= 2.5
+        told.moved(100)
+        assert due() <= 2.5
+        told.moved(2)
+        assert due() <= 0.25
+        shop.engine.go.set()
+        await ended(first, waiting)

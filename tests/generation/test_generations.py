@@ -649,3 +649,17 @@ async def test_what_was_saved_can_be_read_as_json() -> None:
 
         for event in shop.records.rows[done.id].events:
             assert json.loads(event)["type"].startswith("response.")
+
+
+async def test_an_end_is_shown_to_nobody_before_it_is_saved() -> None:
+    async with open_workshop() as shop:
+        shop.records.can_finish.clear()
+        generation = await shop.order()
+        await shop.records.finishing.wait()
+        assert generation.status == "in_progress"
+        asked = asyncio.create_task(shop.generations.get("ann", generation.id))
+        await asyncio.sleep(0.02)
+        assert not asked.done()
+        shop.records.can_finish.set()
+        assert (await asked)["status"] == "completed"
+        assert generation.log.closed

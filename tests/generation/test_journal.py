@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from support.records import MemoryRecords
 from support.scripted import ScriptedEngine, say
 from support.waiting import until
 from support.workshop import (
@@ -22,6 +23,8 @@ from support.workshop import (
 from tokenwire.errors import NotSaved
 from tokenwire.generation import journal
 from tokenwire.generation.generation import Generation
+from tokenwire.generation.transcript import Transcript
+from tokenwire.wire.events import Response
 
 
 WORDS = ("One", " two", " three.")
@@ -187,9 +190,102 @@ async def test_what_waits_for_the_disk_is_bounded(monkeypatch: pytest.MonkeyPatc
         shop.records.tear = None
         await until(lambda: shop.generations.saving)
 
-        # The journal was dropped, the end was saved whole.
-        assert shop.records.writes == 0
+        # The journal was dropped, the end was saved whole. An empty row showed that the disk works.
+        assert shop.records.writes == 1
+        assert journalled(shop, generation.id) == []
         assert_whole(generation.log)
         row = shop.records.rows[generation.id]
         assert row.events == [event.json for event in generation.log.after(-1)]
         assert types(generation.log)[-1] == "completed"
+
+
+async def test_what_was_dropped_is_written_down_whole_once_the_disk_works_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal, "UNSAVED_BYTES", 100)
+    monkeypatch.setattr(journal, "FIRST_RETRY_S", 0.01)
+    async with open_workshop(engine()) as shop:
+        generation = await held(shop, 2)
+        await until(lambda: text(generation.log) == "One two")
+        shop.records.tear = NotSaved("The disk is full.")
+        await _until_told(shop, generation, saving=False)
+        shop.records.tear = None
+        await until(lambda: stores(generation)[-1] is True)
+
+        (entry,) = shop.records.rows[generation.id].journal
+        assert list(entry.events) == [event.json for event in generation.log.after(-1)]
+        assert list(entry.token_ids) == [1, 2]
+        assert entry.prompt
+        shop.engine.go.set()
+        await ended(generation)
+
+
+async def test_a_long_answer_is_written_down_whole_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal, "ROWS", 3)
+    async with open_workshop(engine()) as shop:
+        generation = await held(shop, 2)
+        await until(lambda: text(generation.log) == "One two")
+        for _ in range(10):
+            before = generation.log.last_sequence_number
+            generation.saving_changed(saving=True)
+            await until(lambda before=before: generation.log.last_sequence_number > before)
+            assert len(shop.records.rows[generation.id].journal) <= 3
+            seen = [event.json for event in generation.log.after(-1)]
+            assert journalled(shop, generation.id) == seen
+        shop.engine.go.set()
+        await ended(generation)
+
+
+async def test_a_server_that_stops_saves_what_waits_for_the_disk() -> None:
+    async with open_workshop(engine()) as shop:
+        shop.records.tear = shop.records.lose = NotSaved("The disk is full.")
+        whole = await shop.answer()
+        going_on = await held(shop, 2) if shop.generations.saving else None
+        assert going_on is None
+        shop.records.tear = shop.records.lose = None
+        # Long before the next try is due.
+        async with asyncio.timeout(0.5):
+            await shop.generations.close()
+
+        row = shop.records.rows[whole.id]
+        assert row.finish is not None
+        assert row.events == [event.json for event in whole.log.after(-1)]
+
+
+async def test_a_create_is_refused_while_what_it_says_would_not_be_saved() -> None:
+    async with open_workshop(engine()) as shop:
+        generation = await held(shop, 1)
+        await until(lambda: text(generation.log) == "One")
+        shop.records.tear = NotSaved("The disk is full.")
+        await _until_told(shop, generation, saving=False)
+        # The row of a new response could be written by now; its words could not.
+        with pytest.raises(NotSaved):
+            await shop.order()
+        unstored = await shop.order(store=False)
+        shop.records.tear = None
+        # It is not due for another second: whoever asks makes it be tried.
+        another = await shop.order()
+        assert shop.generations.saving
+        shop.engine.go.set()
+        await ended(generation, unstored, another)
+
+
+async def test_when_the_journal_ends_nobody_waits_for_it() -> None:
+    records = MemoryRecords()
+    records.can_journal.clear()
+    ending = journal.Journal(records, lambda _saving: None)
+    running = asyncio.ensure_future(ending.run())
+    said = Transcript(Response(id="r", created_at=0, model="m"), "msg", ending)
+    said.tell("created")
+    waiting = asyncio.ensure_future(said.settled())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    running.cancel()
+    async with asyncio.timeout(1):
+        await waiting
+        await said.settled()
+        await ending.flush()
+    # Nor does anyone see what was not written.
+    assert said.log.last_sequence_number == -1

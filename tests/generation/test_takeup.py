@@ -74,7 +74,7 @@ async def live(shop: Workshop, response_id: str) -> Generation:
 async def test_an_answer_goes_on_from_its_last_event(delta: int) -> None:
     id, seen, records = await killed_at(delta)
     async with open_workshop(engine(), records=records) as shop:
-        assert await shop.generations.take_up() == 1
+        assert await shop.take_up() == 1
         generation = await live(shop, id)
         await ended(generation)
 
@@ -97,13 +97,13 @@ async def test_it_goes_on_again_after_a_second_kill() -> None:
     id, first, records = await killed_at(2)
     async with open_workshop(engine(), records=records) as shop:
         shop.engine.hold_at = 4
-        await shop.generations.take_up()
+        await shop.take_up()
         generation = await live(shop, id)
         await until(lambda: text(generation.log) == "".join(WORDS[:4]))
         second = [event.json for event in generation.log.after(-1)]
         records = copied(shop.records)
     async with open_workshop(engine(), records=records) as shop:
-        await shop.generations.take_up()
+        await shop.take_up()
         generation = await live(shop, id)
         await ended(generation)
 
@@ -126,7 +126,7 @@ async def test_what_only_waited_in_the_line_is_rendered_from_all_that_came_befor
         await until(lambda: "queued" in types(waiting.log))
         records = copied(shop.records)
     async with open_workshop(engine(), records=records) as shop:
-        assert await shop.generations.take_up() == 2
+        assert await shop.take_up() == 2
         generation = await live(shop, waiting.id)
         await ended(generation)
 
@@ -144,7 +144,7 @@ async def test_what_was_saved_and_never_told_begins_with_created() -> None:
         assert generation.log.last_sequence_number == -1
         records = copied(shop.records)
     async with open_workshop(engine(), records=records) as shop:
-        await shop.generations.take_up()
+        await shop.take_up()
         again = await live(shop, generation.id)
         await ended(again)
 
@@ -155,7 +155,7 @@ async def test_what_was_saved_and_never_told_begins_with_created() -> None:
 async def test_a_plain_answer_ends_as_interrupted_with_its_text_kept() -> None:
     id, seen, records = await killed_at(3, asker=PLAIN)
     async with open_workshop(engine(), records=records) as shop:
-        assert await shop.generations.take_up() == 0
+        assert await shop.take_up() == 0
         generation = await live(shop, id)
         await ended(generation)
 
@@ -172,7 +172,7 @@ async def test_what_ends_the_server_again_and_again_fails_with_its_text_kept() -
     for _ in range(MAX_ATTEMPTS):
         await records.unfinished()
     async with open_workshop(engine(), records=records) as shop:
-        assert await shop.generations.take_up() == 0
+        assert await shop.take_up() == 0
         generation = await live(shop, id)
         await ended(generation)
 
@@ -188,7 +188,7 @@ async def test_what_cannot_go_on_fails_with_its_text_kept(broken: str) -> None:
     assert plan is not None
     records.rows[id].plan = plan | {"model": "gone"} if broken == "model" else {"strange": 1}
     async with open_workshop(engine(), records=records) as shop:
-        assert await shop.generations.take_up() == 0
+        assert await shop.take_up() == 0
         generation = await live(shop, id)
         await ended(generation)
 
@@ -202,7 +202,7 @@ async def test_what_cannot_be_read_ends_too() -> None:
     records.rows[id].resource = {"id": 3}
     records.rows[id].plan = None
     async with open_workshop(engine(), records=records) as shop:
-        assert await shop.generations.take_up() == 0
+        assert await shop.take_up() == 0
         generation = await live(shop, id)
         await ended(generation)
 
@@ -217,7 +217,7 @@ async def test_a_line_that_is_full_takes_up_who_was_in_it() -> None:
         records = copied(shop.records)
     narrow = AdmissionLimits(max_running=1, max_waiting=1, max_waiting_per_user=1)
     async with open_workshop(engine(), records=records, limits=narrow) as shop:
-        assert await shop.generations.take_up() == 4
+        assert await shop.take_up() == 4
         for order in orders:
             generation = await live(shop, order.id)
             await ended(generation)
@@ -228,7 +228,7 @@ async def test_what_a_version_without_a_journal_left_ends_as_interrupted() -> No
     id, _, records = await killed_at(2)
     records.rows[id].plan, records.rows[id].journal = None, []
     async with open_workshop(engine(), records=records) as shop:
-        await shop.generations.take_up()
+        await shop.take_up()
         generation = await live(shop, id)
         await ended(generation)
 
@@ -240,7 +240,7 @@ async def test_a_key_used_before_the_restart_gives_the_answer_that_goes_on() -> 
     key = {"idempotency_key": "k1"}
     id, _, records = await killed_at(2, tokenwire=key)
     async with open_workshop(engine(), records=records) as shop:
-        await shop.generations.take_up()
+        await shop.take_up()
         again = await shop.order(tokenwire=key)
         await ended(again)
 
@@ -264,7 +264,7 @@ async def test_a_server_that_stops_in_order_leaves_a_durable_answer_to_the_next(
         assert shop.engine.running == set()
         records = shop.records
     async with open_workshop(engine(), records=records) as shop:
-        await shop.generations.take_up()
+        await shop.take_up()
         again = await live(shop, generation.id)
         await ended(again)
 
@@ -276,8 +276,63 @@ async def test_a_cancel_reaches_an_answer_that_was_taken_up() -> None:
     id, _, records = await killed_at(2)
     async with open_workshop(engine(), records=records) as shop:
         shop.engine.hold_at = 4
-        await shop.generations.take_up()
+        await shop.take_up()
         await shop.engine.holding.wait()
         cancelled = await shop.generations.cancel("ann", id)
 
         assert cancelled["status"] == "cancelled"
+
+
+async def test_a_cancel_while_the_server_stops_is_not_gone_on_with() -> None:
+    async with open_workshop(engine()) as shop:
+        shop.engine.hold_at = 3
+        generation = await shop.order()
+        await shop.engine.holding.wait()
+        closing = asyncio.create_task(shop.generations.close())
+        await asyncio.sleep(0)
+        await shop.generations.begin_cancel("ann", generation.id)
+        await closing
+
+        assert generation.status == "cancelled"
+        assert_whole(generation.log)
+
+
+async def test_each_take_up_is_counted_also_where_tokens_came_between() -> None:
+    id, _, records = await killed_at(2)
+    for hold_at in (3, 4):
+        async with open_workshop(engine(), records=records) as shop:
+            shop.engine.hold_at = hold_at
+            await shop.take_up()
+            generation = await live(shop, id)
+            await until(
+                lambda generation=generation, hold_at=hold_at: (
+                    text(generation.log) == "".join(WORDS[:hold_at])
+                )
+            )
+            records = copied(shop.records)
+    async with open_workshop(engine(), records=records) as shop:
+        await shop.take_up()
+        generation = await live(shop, id)
+        await ended(generation)
+        tokenwire = last_response(generation.log)["tokenwire"]
+        assert isinstance(tokenwire, dict)
+        assert tokenwire["taken_up"] == 3
+
+
+@pytest.mark.parametrize(("delta", "keeps"), [(0, False), (2, True)])
+async def test_a_plain_client_that_heard_nothing_may_ask_again_with_its_key(
+    delta: int, *, keeps: bool
+) -> None:
+    async with open_workshop(engine()) as shop:
+        shop.engine.hold_at = delta
+        plain = await shop.order(asker=PLAIN, tokenwire={"idempotency_key": "k"})
+        plain.join()
+        await shop.engine.holding.wait()
+        await until(lambda: text(plain.log) == "".join(WORDS[:delta]))
+        records = copied(shop.records)
+    async with open_workshop(engine(), records=records) as shop:
+        await shop.take_up()
+        await ended(await live(shop, plain.id))
+        finish = records.rows[plain.id].finish
+        assert finish is not None
+        assert finish.keeps_key is keeps

@@ -161,6 +161,7 @@ async def test_a_server_that_ends_in_order_blames_nobody(path: Path, new: New) -
     store = await Store.open(path)
     await store.user("ann", name="Ann")
     await store.begin(new("r1"))
+    await store.journal([entry("r1", 0, "a")])
     await store.unfinished()
     await store.unfinished()
     await store.close()
@@ -181,8 +182,8 @@ async def test_a_finished_response_no_longer_has_a_plan(path: Path, new: New, en
 
 def test_rows_know_who_needs_them() -> None:
     needed = Rows()
-    needed.wrote(1, ["a", "b"])
-    needed.wrote(2, ["a"])
+    needed.wrote(1, [entry("a", 0, "x"), entry("b", 0, "x")])
+    needed.wrote(2, [entry("a", 1, "y")])
     assert needed.without("a") == [2]
     assert needed.without("b") == []
     needed.folded("a")
@@ -195,3 +196,67 @@ def test_rows_know_who_needs_them() -> None:
     assert needed.all_done
     needed.folded("never heard of")
     assert needed.done == [1]
+
+
+def test_an_entry_that_is_whole_frees_the_rows_before_it() -> None:
+    needed = Rows()
+    for pk in (1, 2, 3):
+        needed.wrote(pk, [entry("a", pk - 1, "x")])
+    needed.wrote(4, [entry("a", 0, "x", "x", "x", "y"), entry("b", 0, "x")])
+    assert needed.done == [1, 2, 3]
+    assert needed.without("a") == [1, 2, 3]
+    needed.folded("b")
+    assert needed.without("a") == [1, 2, 3, 4]
+
+
+async def test_an_entry_that_is_whole_stands_for_all_before_it(store: Store, new: New) -> None:
+    await store.begin(new("r1"))
+    await store.journal([entry("r1", 0, "a", tokens=(1,))])
+    await store.journal([entry("r1", 5, "after a gap", tokens=(6,))])
+    await store.journal([entry("r1", 0, "a", "b", tokens=(1, 2))])
+    await store.journal([entry("r1", 2, "c", tokens=(3,))])
+    (left,) = await store.unfinished()
+    assert left.said == JournalEntry("r1", 0, ["a", "b", "c"], [1, 2, 3], [7])
+
+
+async def test_what_has_no_beginning_can_not_be_gone_on_from(store: Store, new: New) -> None:
+    await store.begin(new("r1"))
+    await store.journal([entry("r1", 3, "d", tokens=(4,))])
+    (left,) = await store.unfinished()
+    assert left.said is None
+
+
+async def test_a_removal_that_waits_takes_no_row_that_came_after_it(
+    path: Path, new: New, ended: End
+) -> None:
+    store = await Store.open(path)
+    await store.user("ann", name="Ann")
+    for id in ("r1", "r2", "r3", "r4"):
+        await store.begin(new(id))
+    await store.journal([entry("r3", 0, "a")])
+    await store.journal([entry("r1", 0, "a"), entry("r2", 0, "a")])
+    # Both end at once: each leaves the row that both were in to the other.
+    await asyncio.gather(store.finish(ended("r1")), store.finish(ended("r2")))
+    # The next row, and an end that was told of the same free row, queued behind it.
+    await asyncio.gather(store.journal([entry("r4", 0, "kept")]), store.finish(ended("r3")))
+    with closing(sqlite3.connect(path)) as connection:
+        kept = [
+            unpack_entries(blob) for (blob,) in connection.execute("SELECT payload FROM journal")
+        ]
+    assert [each.response_id for entries in kept for each in entries] == ["r4"]
+    await store.close()
+
+
+async def test_what_only_waited_is_to_blame_for_no_end_of_a_server(path: Path, new: New) -> None:
+    store = await Store.open(path)
+    await store.user("ann", name="Ann")
+    await store.begin(new("r1"))
+    await store.journal([JournalEntry("r1", 0, ["created"], [], None)])
+    assert [(await store.unfinished())[0].attempts for _ in range(5)] == [0] * 5
+    await store.close()
+
+
+async def test_a_key_that_is_not_kept_is_free_again(store: Store, new: New, ended: End) -> None:
+    await store.begin(new("r1", idempotency_key="k"))
+    await store.finish(ended("r1", keeps_key=False))
+    assert await store.begin(new("r2", idempotency_key="k")) is None

@@ -189,5 +189,5 @@ async def test_a_file_of_the_first_version_keeps_what_is_in_it(tmp_path: Path) -
         )
     store = await Store.open(path)
     (left,) = await store.unfinished()
-    assert (left.begun.id, left.begun.plan, left.said, left.attempts) == ("r1", None, None, 1)
+    assert (left.begun.id, left.begun.plan, left.said, left.attempts) == ("r1", None, None, 0)
     await store.close()

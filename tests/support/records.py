@@ -95,13 +95,13 @@ class MemoryRecords:
         self.writes += 1
         for entry in entries:
             if row := self.rows.get(entry.response_id):
-                row.journal.append(entry)
+                row.journal = [entry] if entry.first == 0 else [*row.journal, entry]
 
     async def unfinished(self) -> list[Unfinished]:
         found: list[Unfinished] = []
         for id, row in self.rows.items():
             if row.finish is None:
-                row.attempts += 1
+                row.attempts += any(entry.prompt is not None for entry in row.journal)
                 found.append(_unfinished(id, row))
         return found
 

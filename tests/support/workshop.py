@@ -47,6 +47,9 @@ class Workshop:
         await ended(generation)
         return generation
 
+    async def take_up(self) -> int:
+        return await self.generations.take_up(await self.records.unfinished())
+
 
 def ask(text: str = "Hi", **fields: object) -> Create:
     return parse_create({"input": text, **fields})

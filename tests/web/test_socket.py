@@ -19,6 +19,8 @@ from support.scripted import ScriptedEngine, say
 from support.waiting import until
 from tokenwire.generation import journal
 from tokenwire.generation.admission import AdmissionLimits
+from tokenwire.history.store import Store
+from tokenwire.history.values import ReadFailed
 from tokenwire.web.parts import DoorLimits
 from tokenwire.wire.session import SessionLimits
 
@@ -459,3 +461,26 @@ async def test_a_33rd_named_lane_is_refused(tmp_path: Path) -> None:
         error = (await receive(socket))["error"]
         assert error["code"] == "websocket_stream_limit_reached"
         await assert_usable(socket)
+
+
+async def test_a_history_that_cannot_be_read_ends_no_connection_and_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ReadFailed("the history could not be read: disk I/O error")
+
+    async with open_house(tmp_path) as house, house.connect(page=True) as socket:
+        await receive_until(socket, "tokenwire:model.state")
+        monkeypatch.setattr(Store, "_read", broken)
+        house.parts.hub.conversation_changed(USER, "conv_1", "updated")
+        attach = {"type": "tokenwire:response.attach", "response_id": "resp_1", "stream_id": "a"}
+        await socket.send(json.dumps(attach))
+        (error,) = await receive_until(socket, "error")
+        assert (error["error"]["code"], error["stream_id"]) == ("server_error", "a")
+        monkeypatch.undo()
+        await socket.send(json.dumps(attach))
+        (error,) = await receive_until(socket, "error")
+        assert error["error"]["code"] == "response_not_found"
+        made = (await house.http.post("/v1/conversations", json={})).json()
+        (changed,) = await receive_until(socket, "tokenwire:conversation.changed")
+        assert changed["conversation_id"] == made["id"]

@@ -35,8 +35,9 @@ class ListLog:
     def last_sequence_number(self) -> int:
         return len(self.events) - 1
 
-    def after(self, sequence_number: int) -> Sequence[Event]:
-        return self.events[sequence_number + 1 :]
+    def after(self, sequence_number: int, most: int | None = None) -> Sequence[Event]:
+        first = sequence_number + 1
+        return self.events[first : None if most is None else first + most]
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         self.watchers.append(changed)
@@ -352,6 +353,28 @@ def test_a_cancel_that_names_a_lane_means_what_runs_there() -> None:
         response_id="resp_1", stream_id="a"
     )
     assert client.send("response.cancel") == Cancel(response_id="resp_2")
+
+
+def test_a_cancel_right_behind_its_create_cancels_it() -> None:
+    client = Client()
+    client.send("response.create", stream_id="a", input="Hi")
+    assert client.send("response.cancel", stream_id="a") is None
+    create = client.session.next_create()
+    assert create is not None
+    assert client.session.started(create, Answer("resp_1")) == Cancel(
+        response_id="resp_1", stream_id="a"
+    )
+
+
+def test_a_long_log_is_taken_piece_by_piece() -> None:
+    client = Client(max_batch=3)
+    answer = client.start("resp_1")
+    for number in range(7):
+        answer.log.append(f"event {number}")
+    taken = list[int]()
+    while frames := client.session.take():
+        taken.append(len(frames))
+    assert taken == [3, 3, 1]
 
 
 def test_a_cancel_on_a_lane_where_nothing_runs_is_refused() -> None:

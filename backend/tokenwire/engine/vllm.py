@@ -101,7 +101,17 @@ class VllmEngines:
             except Exception as error:
                 log.exception("Model %s could not be loaded", info.id)
                 raise ModelUnavailable(_why(info, error)) from error
-        return VllmEngine(llm, self._options)
+        engine = VllmEngine(llm, self._options)
+        try:
+            # AsyncLLM asks its engine for this before its first request, once: were the engine to
+            # die in that moment, the request would die with it instead of being gone on with.
+            await llm.get_supported_tasks()
+        except BaseException as error:
+            await engine.close()
+            if isinstance(error, Exception):
+                raise ModelUnavailable(_why(info, error)) from error
+            raise
+        return engine
 
     def close(self) -> None:
         """Start no more. A start under way is not waited for: its process ends with this one."""

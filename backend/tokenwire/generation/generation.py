@@ -99,6 +99,7 @@ class Generation:
         self._task: asyncio.Task[None] | None = None
         self._running = False
         self._ending = False
+        self._was: str = response.status
         self._stop_reason: StopReason | None = None
         self._watch = Stopwatch(past.age_s if past else 0.0)
         self._notices = Notices(self._said, tools.line)
@@ -116,7 +117,12 @@ class Generation:
 
     @property
     def status(self) -> str:
-        return self.response.status
+        return self._was if self.ending else self.response.status
+
+    @property
+    def ending(self) -> bool:
+        """Whether its end is being saved: the resource has it already, and nobody may see it."""
+        return self._ending and not self.ended
 
     @property
     def ended(self) -> bool:
@@ -191,6 +197,7 @@ class Generation:
                 self._said.tell("created")
             if self._ticket.position is not None:
                 self._notices.moved()
+        self._watch.mark("begun")
         self._task = tasks.create_task(self.run(outcome), name=self.id)
 
     async def run(self, outcome: Outcome | None = None) -> None:
@@ -210,13 +217,13 @@ class Generation:
             outcome = failed(ServerError("The server failed. It was logged."))
         self._tools.line.leave(self._ticket)
         self._notices.stop()
+        self._was = self.response.status
+        self._ending = True
         if self._stop_reason == "suspended":
             self._said.flush()
-            self._ending = True
             await self._said.settled()
             self._said.close()
         else:
-            self._ending = True
             await self._end(outcome)
 
     def flush(self) -> None:
@@ -226,8 +233,10 @@ class Generation:
         """Called each second. Repeats the status after a silence, and ends an answer whose only
         reader never came to read.
         """
+        if self._task is None:  # it is still being saved
+            return
         self._notices.beat()
-        unread = self._never_read and self._watch.age > UNREAD_S
+        unread = self._never_read and self._watch.since("begun") > 1000 * UNREAD_S
         if unread and not self.order.durable:
             self.cancel()
 
@@ -327,6 +336,8 @@ class Generation:
             ttft_ms=timing["ttft_ms"],
             decode_ms=timing["decode_ms"],
             seed=self.order.create.seed,
+            # A plain client that heard nothing before a crash asks again, and not for this.
+            keeps_key=self._past is None or self.order.durable or bool(self._said.text),
         )
 
     @property
@@ -336,7 +347,12 @@ class Generation:
     # Stopping
 
     def _stop(self, reason: StopReason) -> None:
-        if self._ending or self._stop_reason:
+        if self._ending:
+            return
+        if self._stop_reason is not None:
+            # What is being left to the next server would go on there.
+            if self._stop_reason == "suspended" and reason == "cancelled":
+                self._stop_reason = reason
             return
         self._watch.mark("stopped")
         self._stop_reason = reason

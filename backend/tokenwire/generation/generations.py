@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from tokenwire.errors import (
     InvalidStartingAfter,
+    NotSaved,
     ResponseNotFound,
     ServerDraining,
     ServerError,
@@ -35,7 +36,7 @@ from tokenwire.wire.events import new_response
 
 if TYPE_CHECKING:
     from tokenwire.engine.base import Engines
-    from tokenwire.generation.records import Records
+    from tokenwire.generation.records import Records, Unfinished
     from tokenwire.wire.commands import Create
 
 
@@ -107,12 +108,12 @@ class Generations:
             tasks.create_task(self._journal.run(), name="journal")
             tasks.create_task(self._keep_house(), name="housekeeping")
 
-    async def take_up(self) -> int:
+    async def take_up(self, unfinished: Sequence[Unfinished]) -> int:
         """Go on with what was running when the last server ended; end, with its text kept, what
         can't go on. Returns how many go on. Before anyone asks for anything.
         """
         going_on = 0
-        for left in await self._records.unfinished():
+        for left in unfinished:
             generation, outcome = await take_up(left, self._engines, self._records, self._tools)
             self._live[generation.id] = generation
             generation.begin(self._tasks, outcome)
@@ -169,6 +170,7 @@ class Generations:
         existing = None
         try:
             if generation.response.store:
+                await self._refuse_unsaved()
                 existing = await self._records.begin(beginning_of(generation, parent_id))
         except TokenwireError as error:
             self._forget(generation)
@@ -186,6 +188,12 @@ class Generations:
         generation.begin(self._tasks)
         self._tell("started", generation)
         return None
+
+    async def _refuse_unsaved(self) -> None:
+        """What a response says is to be saved from its first word on."""
+        await self._journal.flush()
+        if not self._journal.saving:
+            raise NotSaved("The request could not be saved: the disk is full, or it fails.")
 
     def _refuse_when_draining(self) -> None:
         if self._draining:
@@ -223,14 +231,14 @@ class Generations:
     async def resource(self, user_id: str, source: Generation | Replay) -> dict[str, object]:
         """The Response resource of a source that its owner holds."""
         if isinstance(source, Generation):
-            return source.response.to_json()
+            return await self._resource(source)
         return await self.get(user_id, source.id)
 
     async def get(self, user_id: str, response_id: str) -> dict[str, object]:
         """The Response resource. Raises ResponseNotFound."""
         generation = self._own(user_id, response_id)
         if generation is not None:
-            return generation.response.to_json()
+            return await self._resource(generation)
         if (resource := await self._records.get(user_id, response_id)) is None:
             raise _not_found(response_id)
         return resource
@@ -297,6 +305,13 @@ class Generations:
         for generation in running:
             generation.interrupt()
         await asyncio.gather(*(generation.finished() for generation in running))
+        await self._journal.flush()
+
+    async def _resource(self, generation: Generation) -> dict[str, object]:
+        # Whoever sees an end finds it again, also after a crash.
+        if generation.ending:
+            await generation.finished()
+        return generation.response.to_json()
 
     def _tools(self, model: str) -> Tools:
         line = self._lines.setdefault(model, Line(self._limits))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokenwire.errors import PreviousResponseNotFound
+from tokenwire.errors import PreviousResponseNotFound, ServerError
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.orders import Order, render
 
@@ -72,7 +72,10 @@ class Intake:
         """The id of the response that has the create's idempotency key already."""
         if create.idempotency_key is None or create.store is False:
             return None
-        return await self._records.keyed(asker.user_id, create.idempotency_key)
+        try:
+            return await self._records.keyed(asker.user_id, create.idempotency_key)
+        except ServerError:  # the refusal says more than that it could not be looked up
+            return None
 
     async def _context(self, create: Create, asker: Asker) -> tuple[list[Item], str | None]:
         """What came before, and the stored response that it ends with."""

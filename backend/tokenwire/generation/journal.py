@@ -12,7 +12,7 @@ import asyncio
 import logging
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tokenwire.errors import NotSaved
 from tokenwire.generation.records import Entry, Finish
@@ -30,27 +30,66 @@ log = logging.getLogger(__name__)
 
 UNSAVED_BYTES = 32 << 20
 UNSAVED_ENDS = 1024
+# A response that goes on for longer is written down whole, which frees the rows that it had.
+ROWS = 1000
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 15.0
+
+
+class Speaker(Protocol):
+    """A response that says something."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def said_ids(self) -> Sequence[int]:
+        """The tokens of all that it has put."""
+        ...
+
+    @property
+    def prompt(self) -> Sequence[int] | None:
+        """The token ids of its prompt, where they are known."""
+        ...
 
 
 @dataclass(slots=True)
 class _Draft:
     """What one response has to say, and where it will be seen."""
 
-    log: Log
+    speaker: Speaker
     events: list[Event] = field(default_factory=list["Event"])
     token_ids: array[int] = field(default_factory=lambda: array("i"))
     prompt: Sequence[int] | None = None
     published: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def entry(self, response_id: str) -> Entry:
+    def entry(self) -> Entry:
         return Entry(
-            response_id=response_id,
+            response_id=self.speaker.id,
             first=self.events[0].sequence_number,
             events=[event.json for event in self.events],
             token_ids=self.token_ids,
             prompt=self.prompt,
         )
+
+    def whole(self) -> Entry:
+        """An entry that stands for all that came before it too."""
+        speaker = self.speaker
+        return Entry(
+            response_id=speaker.id,
+            first=0,
+            events=[event.json for event in (*speaker.log.after(-1), *self.events)],
+            token_ids=speaker.said_ids,
+            prompt=speaker.prompt,
+        )
+
+    def publish(self) -> None:
+        # One whose generation broke down has closed it already.
+        if not self.speaker.log.closed:
+            self.speaker.log.append(*self.events)
+        self.published.set()
 
 
 class Journal:
@@ -63,7 +102,10 @@ class Journal:
         self._changed = changed
         self._drafts: dict[str, _Draft] = {}
         self._writing: dict[str, _Draft] = {}
+        self._rows: dict[str, int] = {}
         self._wake = asyncio.Event()
+        self._ended = False
+        self._flushed: list[asyncio.Future[None]] = []
         self._unsaved: list[Entry] = []
         self._unsaved_bytes = 0
         self._unsaved_ends: list[Finish] = []
@@ -77,18 +119,17 @@ class Journal:
 
     def put(
         self,
-        response_id: str,
-        log: Log,
+        speaker: Speaker,
         events: Sequence[Event],
         token_ids: Sequence[int] = (),
         prompt: Sequence[int] | None = None,
     ) -> None:
-        """Save these events, with the tokens that they were made of, then append them to `log`.
+        """Save these events, with the tokens that they were made of, then append them to the log.
 
         `prompt`: the token ids of the prompt, once, as soon as they are known.
         """
-        if (draft := self._drafts.get(response_id)) is None:
-            draft = self._drafts[response_id] = _Draft(log)
+        if (draft := self._drafts.get(speaker.id)) is None:
+            draft = self._drafts[speaker.id] = _Draft(speaker)
         draft.events.extend(events)
         draft.token_ids.extend(token_ids)
         draft.prompt = draft.prompt if prompt is None else prompt
@@ -96,14 +137,26 @@ class Journal:
 
     async def settled(self, response_id: str) -> None:
         """Wait until all that was put for a response is in its log."""
+        if self._ended:
+            return
         for drafts in (self._writing, self._drafts):
             if (draft := drafts.get(response_id)) is not None:
                 await draft.published.wait()
+
+    async def flush(self) -> None:
+        """Where the disk has failed, try again now to save what waits."""
+        if not self.saving and not self._ended:
+            flushed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._flushed.append(flushed)
+            self._retry_at = 0.0
+            self._wake.set()
+            await flushed
 
     async def finish(self, finish: Finish) -> bool:
         """Save an end. False when it could not be saved; then it is tried again later, if
         `keep_end` is called.
         """
+        self._rows.pop(finish.response.id, None)
         try:
             await self._records.finish(finish)
         except NotSaved as error:
@@ -121,22 +174,46 @@ class Journal:
             self._unsaved_ends.append(finish)
 
     async def run(self) -> None:
-        """Write and publish, until cancelled."""
+        """Write and publish, until cancelled. After that nothing is published any more, and nobody
+        waits for it.
+        """
         loop = asyncio.get_running_loop()
-        while True:
-            await self._woken(self._retry_at - loop.time() if self._retry_s else None)
-            self._writing, self._drafts = self._drafts, {}
-            entries = [draft.entry(id) for id, draft in self._writing.items()]
-            if self.saving or loop.time() >= self._retry_at:
-                await self._write(entries)
-            else:
-                self._keep(entries)
-            for draft in self._writing.values():
-                # One whose generation broke down has closed it already.
-                if not draft.log.closed:
-                    draft.log.append(*draft.events)
+        try:
+            while True:
+                await self._woken(self._retry_at - loop.time() if self._retry_s else None)
+                asked = len(self._flushed)
+                await self._turn()
+                self._answer(asked)
+        finally:
+            self._ended = True
+            for draft in (*self._writing.values(), *self._drafts.values()):
                 draft.published.set()
-            self._writing = {}
+            self._answer(len(self._flushed))
+
+    def _answer(self, count: int) -> None:
+        flushed, self._flushed = self._flushed[:count], self._flushed[count:]
+        for future in flushed:
+            if not future.done():  # who asked may have gone
+                future.set_result(None)
+
+    async def _turn(self) -> None:
+        self._writing, self._drafts = self._drafts, {}
+        entries = [self._entry(draft) for draft in self._writing.values()]
+        if self.saving or asyncio.get_running_loop().time() >= self._retry_at:
+            await self._write(entries)
+        else:
+            self._keep(entries)
+        for draft in self._writing.values():
+            draft.publish()
+        self._writing = {}
+
+    def _entry(self, draft: _Draft) -> Entry:
+        id = draft.speaker.id
+        rows = self._rows[id] = self._rows.get(id, 0) + 1
+        if rows < ROWS:
+            return draft.entry()
+        self._rows[id] = 0
+        return draft.whole()
 
     async def _woken(self, seconds: float | None) -> None:
         try:
@@ -149,7 +226,8 @@ class Journal:
     async def _write(self, entries: list[Entry]) -> None:
         waiting, self._unsaved, self._unsaved_bytes = self._unsaved, [], 0
         try:
-            if waiting or entries:
+            # Where nothing waits, an empty row tells whether the disk works again.
+            if waiting or entries or not self.saving:
                 await self._records.journal([*waiting, *entries])
         except NotSaved as error:
             log.warning("What is generated is not being saved: %s", error.message)
@@ -177,12 +255,14 @@ class Journal:
         return True
 
     def _keep(self, entries: Sequence[Entry]) -> None:
-        """Hold entries for the next try. Beyond the bound all are dropped: those responses are then
-        saved at their ends only.
+        """Hold entries for the next try. Beyond the bound all are dropped; what those responses say
+        next is then written down with all before it.
         """
         self._unsaved += entries
         self._unsaved_bytes += sum(len(event) for entry in entries for event in entry.events)
         if self._unsaved_bytes > UNSAVED_BYTES:
+            dropped = {entry.response_id for entry in self._unsaved}
+            self._rows |= dict.fromkeys(dropped & self._rows.keys(), ROWS)
             self._unsaved, self._unsaved_bytes = [], 0
 
     def _fail(self) -> None:

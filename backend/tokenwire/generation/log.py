@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tokenwire.wire.events import Event
 
 
+# Events that a reader is given at once: what it holds while its peer is slow.
+BATCH = 256
+
+
 class Log:
     """The events of one response. Closed exactly once, by its generation."""
 
@@ -50,9 +54,10 @@ class Log:
             self._closed = True
             self._tell()
 
-    def after(self, sequence_number: int) -> Sequence[Event]:
-        """The events whose number is greater, -1 for all."""
-        return self._events[sequence_number + 1 :]
+    def after(self, sequence_number: int, most: int | None = None) -> Sequence[Event]:
+        """The events whose number is greater, -1 for all, `most` of them at most."""
+        first = sequence_number + 1
+        return self._events[first : None if most is None else first + most]
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` after each append and at the end. Returns the way to stop."""
@@ -71,8 +76,8 @@ class Log:
 
 
 async def follow(log: Log, after: int, *, silence: float) -> AsyncGenerator[Sequence[Event], None]:
-    """What lies after a position, in batches as large as the reader is slow, until the log is
-    closed.
+    """What lies after a position, in batches as large as the reader is slow, but for a bound, until
+    the log is closed.
 
     An empty batch says that nothing came for `silence` seconds.
     """
@@ -82,7 +87,7 @@ async def follow(log: Log, after: int, *, silence: float) -> AsyncGenerator[Sequ
     try:
         while True:
             changed.clear()
-            if batch := log.after(after):
+            if batch := log.after(after, BATCH):
                 after = batch[-1].sequence_number
                 yield batch
             elif log.closed:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 TELL_EVERY_S = 0.25
 HEARTBEAT_S = 15.0
+# The farther back a place is, the less a step matters and the more of them there are: each is an
+# event that is kept.
+NEAR = 4
 # A resource with long instructions is not repeated at each change of place.
 LONG_INSTRUCTIONS = 4096
 
@@ -41,15 +44,22 @@ class Notices:
 
     def moved(self, position: int = 0, length: int = 0) -> None:
         """Its place in the line changed: say so, soon."""
-        del position, length
-        if not self._said.begun or self._later is not None or self._stopped:
+        del length
+        if not self._said.begun or self._stopped:
             return
         long = len(self._said.response.instructions or "") > LONG_INSTRUCTIONS
-        wait = self._said.told_at + (HEARTBEAT_S if long else TELL_EVERY_S) - time.monotonic()
+        every = HEARTBEAT_S if long else min(HEARTBEAT_S, TELL_EVERY_S * max(1, position / NEAR))
+        wait = self._said.told_at + every - time.monotonic()
         if wait <= 0:
             self.tell()
-        else:
-            self._later = asyncio.get_running_loop().call_later(wait, self.tell)
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + wait
+        if self._later is not None:
+            if self._later.when() <= due:
+                return
+            self._later.cancel()
+        self._later = loop.call_at(due, self.tell)
 
     def model_changed(self, state: ModelState) -> None:
         """Its model's state changed while it waits for it, or is being answered by it."""

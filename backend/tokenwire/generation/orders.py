@@ -72,7 +72,7 @@ def plan_of(order: Order, item_id: str) -> dict[str, object]:
 
 
 def order_of(
-    plan: dict[str, object], user_id: str, context: list[Item], own: list[Item]
+    plan: dict[str, object], user_id: str, context: list[Item], own: list[Item], *, durable: bool
 ) -> tuple[Order, str]:
     """The order of a plan, and its item's id. Raises msgspec.ValidationError for a strange plan."""
     parts = msgspec.convert(plan, _Plan)
@@ -82,7 +82,7 @@ def order_of(
         model=parts.model,
         context=context,
         input=own,
-        durable=True,
+        durable=durable,
     )
     return order, parts.item
 

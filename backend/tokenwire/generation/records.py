@@ -69,7 +69,7 @@ class Unfinished:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """A response that ended. `events[n]` is the JSON of the event numbered n; times in
-    milliseconds.
+    milliseconds. `keeps_key` false: whoever sends its create again gets another response.
     """
 
     response: Response
@@ -82,6 +82,7 @@ class Finish:
     ttft_ms: int | None
     decode_ms: int | None
     seed: int | None
+    keeps_key: bool = True
 
 
 class Records(Protocol):

@@ -19,7 +19,7 @@ from tokenwire.generation.orders import Order, order_of
 from tokenwire.generation.outcome import Outcome, failed
 from tokenwire.generation.transcript import Said
 from tokenwire.wire.commands import Create
-from tokenwire.wire.events import Response, stored_event
+from tokenwire.wire.events import Response, stored_event, times_taken_up
 
 
 if TYPE_CHECKING:
@@ -43,11 +43,12 @@ async def take_up(
     """
     response = _response(left)
     order, item_id, outcome = await _order(left, response, engines, records)
+    events = [stored_event(event) for event in left.events]
     past = Past(
         item_id=item_id,
-        said=Said([stored_event(event) for event in left.events], left.token_ids),
+        said=Said(events, left.token_ids),
         age_s=left.age_s,
-        times=left.attempts,
+        times=1 + times_taken_up(events),
     )
     prompt = None if left.prompt is None else Prompt(tuple(left.prompt))
     return Generation(order, response, prompt, tools(order.model), past), outcome
@@ -63,7 +64,9 @@ async def _order(
         context: list[dict[str, object]] = []
         if left.prompt is None and left.parent_id is not None:
             context = await records.chain(left.user_id, left.parent_id) or []
-        order, item_id = order_of(left.plan, left.user_id, context, left.input)
+        order, item_id = order_of(
+            left.plan, left.user_id, context, left.input, durable=left.durable
+        )
         if not left.durable:
             return order, item_id, interrupted
         if left.attempts > MAX_ATTEMPTS:

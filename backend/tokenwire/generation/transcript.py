@@ -50,6 +50,16 @@ class Transcript:
         self._pending_size = 0
         self._fresh = array("i")
         self._held = False
+        self.prompt: Sequence[int] | None = None
+
+    @property
+    def id(self) -> str:
+        return self.response.id
+
+    @property
+    def said_ids(self) -> Sequence[int]:
+        """The tokens of all that was said, those of pending text not among them."""
+        return self.token_ids[: len(self.token_ids) - len(self._fresh)]
 
     @property
     def begun(self) -> bool:
@@ -75,6 +85,7 @@ class Transcript:
         """
         # Text first: an event must not overtake what was generated before it.
         self.flush()
+        self.prompt = self.prompt if prompt is None else prompt
         if not self._held:
             self._publish([self._narrator.lifecycle(name, extra)], (), prompt)
 
@@ -140,4 +151,4 @@ class Transcript:
         if self._journal is None:
             self.log.append(*events)
         else:
-            self._journal.put(self.response.id, self.log, events, ids, prompt)
+            self._journal.put(self, events, ids, prompt)

@@ -7,9 +7,10 @@ know what an event means and who generates.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from tokenwire.history.packing import pack_entries, unpack_entries
 from tokenwire.history.tables import journal
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 
 _INSERT = insert(journal)
 _DELETE = delete(journal).where(journal.c.pk.in_(bindparam("rows", expanding=True)))
+_LAST = select(func.coalesce(func.max(journal.c.pk), 0))
 _ALL = select(journal.c.payload).order_by(journal.c.pk)
 
 
-def append(connection: Connection, payload: bytes, done: Sequence[int]) -> int:
-    """Add a row and remove those that are done. Returns the row's pk."""
+def append(connection: Connection, pk: int, payload: bytes, done: Sequence[int]) -> None:
+    """Add a row and remove those that are done. `pk` was never used before: a removal that still
+    waits must find no other row under the number of one that is gone.
+    """
     remove(connection, done)
-    return connection.execute(_INSERT, {"payload": payload}).lastrowid
+    connection.execute(_INSERT, {"pk": pk, "payload": payload})
 
 
 def remove(connection: Connection, done: Sequence[int]) -> None:
@@ -36,50 +40,85 @@ def remove(connection: Connection, done: Sequence[int]) -> None:
         connection.execute(_DELETE, {"rows": list(done)})
 
 
-def compact(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[int, JournalEntry]]:
-    """The whole journal of each response in `ids`, rewritten as one row each; the rest is dropped.
+def last_pk(connection: Connection) -> int:
+    return connection.execute(_LAST).scalar_one()
+
+
+def compact(
+    connection: Connection, ids: Iterable[str], last: int
+) -> dict[str, tuple[int, JournalEntry]]:
+    """The whole journal of each response in `ids`, rewritten as one row each, numbered after
+    `last`; the rest is dropped.
 
     By id: the new row's pk, and all that was kept as one entry. One that has nothing is missing.
     """
-    wanted = set(ids)
-    whole: dict[str, JournalEntry] = {}
+    kept = {id: _Kept() for id in ids}
     for payload in connection.execute(_ALL).scalars():
         for entry in unpack_entries(payload):
-            if entry.response_id in wanted:
-                before = whole.get(entry.response_id)
-                whole[entry.response_id] = _joined(before, entry) if before else entry
+            if (whole := kept.get(entry.response_id)) is not None:
+                whole.add(entry)
     connection.execute(delete(journal))
-    return {
-        id: (append(connection, pack_entries([entry]), ()), entry) for id, entry in whole.items()
-    }
+    found = [(id, whole.entry(id)) for id, whole in kept.items() if whole.events]
+    rows = {id: (pk, entry) for pk, (id, entry) in enumerate(found, last + 1)}
+    for pk, entry in rows.values():
+        append(connection, pk, pack_entries([entry]), ())
+    return rows
 
 
-def _joined(before: JournalEntry, entry: JournalEntry) -> JournalEntry:
-    """Both as one. What does not follow without a gap is left out: it can't be gone on from."""
-    if entry.first != before.first + len(before.events):
-        return before
-    return JournalEntry(
-        before.response_id,
-        before.first,
-        [*before.events, *entry.events],
-        [*before.token_ids, *entry.token_ids],
-        entry.prompt if before.prompt is None else before.prompt,
-    )
+@dataclass(slots=True)
+class _Kept:
+    """What a response's entries add up to."""
+
+    events: list[str] = field(default_factory=list[str])
+    token_ids: list[int] = field(default_factory=list[int])
+    prompt: Sequence[int] | None = None
+
+    def add(self, entry: JournalEntry) -> None:
+        """One that begins at 0 stands for all before it. What does not follow without a gap is left
+        out: it can't be gone on from.
+        """
+        if entry.first == 0:
+            self.events.clear()
+            self.token_ids.clear()
+        elif entry.first != len(self.events):
+            return
+        self.events += entry.events
+        self.token_ids += entry.token_ids
+        self.prompt = entry.prompt if self.prompt is None else self.prompt
+
+    def entry(self, id: str) -> JournalEntry:
+        return JournalEntry(id, 0, self.events, self.token_ids, self.prompt)
 
 
 class Rows:
-    """Which journal rows are still needed, and by whom. Belongs to the event loop."""
+    """Which journal rows are still needed, and by whom. Belongs to the event loop. `last`: the
+    highest number of a row so far.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, last: int = 0) -> None:
         self._of_response: dict[str, set[int]] = {}
         self._needed_by: dict[int, int] = {}
         self._done: list[int] = []
+        self.last = last
 
-    def wrote(self, pk: int, ids: Iterable[str]) -> None:
-        needed_by = set(ids)
-        self._needed_by[pk] = len(needed_by)
-        for id in needed_by:
+    def next_pk(self) -> int:
+        """A number that no row has or had."""
+        self.last += 1
+        return self.last
+
+    def wrote(self, pk: int, entries: Iterable[JournalEntry]) -> None:
+        """A row is on disk. An entry that begins at 0 frees the rows that its response had."""
+        ids: set[str] = set()
+        for entry in entries:
+            if entry.first == 0:
+                self.folded(entry.response_id)
+            ids.add(entry.response_id)
+        self.last = max(self.last, pk)
+        self._needed_by[pk] = len(ids)
+        for id in ids:
             self._of_response.setdefault(id, set()).add(pk)
+        if not ids:
+            self._free(pk)
 
     def without(self, id: str) -> list[int]:
         """The rows that nobody needs any more once the response `id` is folded."""
@@ -90,8 +129,11 @@ class Rows:
         for pk in self._of_response.pop(id, ()):
             self._needed_by[pk] -= 1
             if not self._needed_by[pk]:
-                del self._needed_by[pk]
-                self._done.append(pk)
+                self._free(pk)
+
+    def _free(self, pk: int) -> None:
+        del self._needed_by[pk]
+        self._done.append(pk)
 
     @property
     def done(self) -> list[int]:

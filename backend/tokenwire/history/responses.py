@@ -181,6 +181,8 @@ def finish(connection: Connection, ended: Ended) -> None:
         "done_ms": ended.done_ms,
         "plan": None,
     }
+    if not ended.keeps_key:
+        change["idempotency_key"] = None
     connection.execute(_END, change)
     output = cast("list[JsonObject]", ended.resource.get("output") or [])
     _insert_items(connection, found.pk, "out", output)
@@ -190,17 +192,19 @@ def finish(connection: Connection, ended: Ended) -> None:
         _touch(connection, found.conversation_pk, ended.done_ms, {})
 
 
-def unfinished(connection: Connection) -> list[tuple[int, Unfinished]]:
-    """Every running response with its journal, which is rewritten as one row for each; and that
-    row's pk, 0 where nothing was said. Counts the attempt.
+def unfinished(connection: Connection, last: int) -> list[tuple[int, Unfinished]]:
+    """Every running response with its journal, which is rewritten as one row for each, numbered
+    after `last`; and that row's pk, 0 where nothing was said. Counts the attempt.
     """
     found: list[tuple[int, Unfinished]] = []
     rows = connection.execute(_RUNNING).all()
-    kept = journal.compact(connection, [row.id for row in rows])
+    kept = journal.compact(connection, [row.id for row in rows], last)
     for row in rows:
         pk, said = kept.get(row.id, (0, None))
         tokens = len(said.token_ids) if said else 0
-        attempts = 1 if tokens > (row.completion_tokens or 0) else row.attempts + 1
+        # Its prompt is written down when it starts: one that only waited ended no server.
+        started = said is not None and said.prompt is not None
+        attempts = 1 if tokens > (row.completion_tokens or 0) else row.attempts + started
         change = {"which": row.pk, "completion_tokens": tokens, "attempts": attempts}
         connection.execute(_END, change)
         items = connection.execute(_INPUT, {"which": row.pk}).scalars().all()

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tokenwire.history import conversations, database, journal, responses, search, users
 from tokenwire.history.cursors import position
@@ -59,7 +59,9 @@ class Store:
         Raises `DatabaseInUse`, `SchemaTooNew`, or another `CannotOpen`.
         """
         lock = await asyncio.to_thread(database.prepare, path)
-        return cls(lock, Writer(database.engine(path)), database.readers(path))
+        store = cls(lock, Writer(database.engine(path)), database.readers(path))
+        store._rows = journal.Rows(await store._read(journal.last_pk))
+        return store
 
     async def run(self) -> None:
         """Return once the store is closed; raise what ended its writer otherwise.
@@ -142,20 +144,23 @@ class Store:
         )
 
     async def journal(self, entries: Sequence[JournalEntry]) -> None:
-        """Store what running responses have said, before anyone sees it. Raises `SaveFailed`."""
-        payload, done = pack_entries(entries), self._rows.done
-        pk = await self._writer.write(lambda c: journal.append(c, payload, done))
+        """Store what running responses have said, before anyone sees it: an entry that begins at 0
+        stands for all that its response has said. Raises `SaveFailed`.
+        """
+        pk, payload, done = self._rows.next_pk(), pack_entries(entries), self._rows.done
+        await self._writer.write(lambda c: journal.append(c, pk, payload, done))
         self._rows.removed(done)
-        self._rows.wrote(pk, (entry.response_id for entry in entries))
+        self._rows.wrote(pk, entries)
 
     async def unfinished(self) -> list[Unfinished]:
         """What was running when the last server ended, oldest first. Only before the first write
         of this one. Raises `SaveFailed`.
         """
-        found = await self._writer.write(responses.unfinished)
+        last = self._rows.last
+        found = await self._writer.write(lambda c: responses.unfinished(c, last))
         for pk, response in found:
-            if pk:
-                self._rows.wrote(pk, [response.begun.id])
+            if response.said is not None:
+                self._rows.wrote(pk, [response.said])
         return [response for _, response in found]
 
     async def create_conversation(
@@ -215,8 +220,9 @@ class Store:
         try:
             async with self._readers.connect() as connection:
                 return await connection.run_sync(query)
-        except DBAPIError as error:
-            raise ReadFailed(f"the history could not be read: {error.orig}") from error
+        except SQLAlchemyError as error:
+            why = error.orig if isinstance(error, DBAPIError) else error
+            raise ReadFailed(f"the history could not be read: {why}") from error
 
 
 def _now_ms() -> int:

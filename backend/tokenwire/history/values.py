@@ -176,3 +176,4 @@ class Ended:
     decode_ms: int | None
     seed: int | None
     done_ms: int
+    keeps_key: bool = True

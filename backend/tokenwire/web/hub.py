@@ -6,6 +6,7 @@ Knows open page connections by user and nothing of what they show. What it says 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tokenwire.engine.base import ModelState
     from tokenwire.generation.generation import Generation
     from tokenwire.generation.generations import Generations
+
+
+log = logging.getLogger(__name__)
 
 
 class PageSocket(Protocol):
@@ -84,7 +88,11 @@ class Hub:
             user_id, conversation_id, op = await self._news.get()
             if not (sockets := self._of(user_id)):
                 continue
-            found = await self._conversation(user_id, conversation_id)
+            try:
+                found = await self._conversation(user_id, conversation_id)
+            except Exception:  # news that could not be read must not end the server
+                log.exception("What changed in %s could not be told", conversation_id)
+                continue
             for socket in sockets:
                 socket.say(
                     "tokenwire:conversation.changed",

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 PROTOCOL = "tokenwire.v1"
 # Subprotocols that other clients offer and expect to hear back; none carries a secret.
 ECHOED = (PROTOCOL, "responses", "realtime")
+FAILED = "The server failed. It was logged."
 GOING_AWAY, POLICY, INTERNAL_ERROR = 1001, 1008, 1011
 RESTART, TRY_LATER, MALFORMED = 1012, 1013, 4400
 
@@ -150,6 +151,9 @@ class Connection:
                 await generations.begin_cancel(self.user_id, command.response_id or "")
         except TokenwireError as error:
             self._session.refuse(error, command.stream_id)
+        except Exception:  # one request must not take the other lanes with it
+            log.exception("An attach or a cancel failed")
+            self._session.refuse(ServerError(FAILED), command.stream_id)
 
     async def _write(self) -> NoReturn:
         limits = self._parts.limits
@@ -186,7 +190,7 @@ class Connection:
             self._session.failed(create, error)
         except Exception:  # one request must not take the other lanes with it
             log.exception("A create failed")
-            self._session.failed(create, ServerError("The server failed. It was logged."))
+            self._session.failed(create, ServerError(FAILED))
         else:
             if (cancel := self._session.started(create, source)) is not None:
                 await self._obey(cancel)

@@ -227,6 +227,14 @@ def stored_event(json: str) -> Event:
     return Event(head.type, head.sequence_number, json, head.delta)
 
 
+def times_taken_up(events: Sequence[Event]) -> int:
+    """How often a response says that servers went on with it after another had ended."""
+    for event in reversed(events):
+        if event.type == "response.in_progress":
+            return msgspec.json.decode(event.json, type=_InProgress).response.tokenwire.taken_up
+    return 0
+
+
 def snapshot(events: Sequence[Event]) -> list[Event]:
     """What a late joiner has to be sent in the place of `events`, the log so far: the same, but all
     text deltas as one, numbered as the last of them; what lies between them is left out.
@@ -241,6 +249,18 @@ def snapshot(events: Sequence[Event]) -> list[Event]:
     text = body["delta"] = "".join(event.delta for event in deltas)
     whole = Event(deltas[-1].type, last, _encode(body).decode(), text)
     return [*events[:first], whole, *events[last + 1 :]]
+
+
+class _TakenUp(msgspec.Struct):
+    taken_up: int = 0
+
+
+class _Resource(msgspec.Struct):
+    tokenwire: _TakenUp = msgspec.field(default_factory=_TakenUp)
+
+
+class _InProgress(msgspec.Struct):
+    response: _Resource
 
 
 class _Head(msgspec.Struct):

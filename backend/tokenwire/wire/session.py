@@ -56,7 +56,7 @@ class ReadableLog(Protocol):
     @property
     def last_sequence_number(self) -> int: ...
 
-    def after(self, sequence_number: int) -> Sequence[Event]: ...
+    def after(self, sequence_number: int, most: int | None = None) -> Sequence[Event]: ...
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]: ...
 
@@ -96,6 +96,7 @@ class SessionLimits:
     max_cached: int = 64
     max_frame_bytes: int = 65_536
     max_unsent: int = 1024
+    max_batch: int = 256
 
 
 @dataclass(slots=True)
@@ -176,7 +177,7 @@ class Session:
         if command.response_id is not None:
             return command
         lane = self._lanes.get(command.stream_id)
-        if lane is not None and lane.starting:
+        if lane is not None and lane.source is None and (lane.starting or lane.waiting):
             # It has no id yet: `started` says that it is to be cancelled.
             lane.cancelled = True
             return None
@@ -264,7 +265,9 @@ class Session:
         self.say("error", status=error.ending.status, **lane, error=error.body())
 
     def take(self) -> list[str]:
-        """All frames that can be sent now, cursors moved past them."""
+        """The frames that can be sent now, cursors moved past them; `wake` is called where a lane
+        has more.
+        """
         events = list(self._outbox)
         self._outbox.clear()
         for lane in list(self._lanes.values()):
@@ -308,9 +311,11 @@ class Session:
     def _take_lane(self, lane: _Lane) -> list[str]:
         if (source := lane.source) is None:
             return []
-        events = source.log.after(lane.cursor)
+        events = source.log.after(lane.cursor, self._limits.max_batch)
         if events:
             lane.cursor = events[-1].sequence_number
+            if lane.cursor < source.log.last_sequence_number:
+                self._wake()
         if lane.ahead:
             events, lane.ahead = [*lane.ahead, *events], ()
         if source.log.closed and lane.cursor >= source.log.last_sequence_number:
