@@ -8,6 +8,7 @@ import { createChats } from "./state/chats.js";
 import { createConversations } from "./state/conversations.js";
 import { readDraft, writeDraft } from "./state/drafts.js";
 import { choose, modelOf, withModel } from "./state/models.js";
+import { NO_SEARCH, createSearch } from "./state/search.js";
 import { stateLine } from "./state/sentences.js";
 import { createStore } from "./state/store.js";
 import { createChatView } from "./ui/chatview.js";
@@ -17,6 +18,7 @@ import { createDrawer } from "./ui/drawer.js";
 import { UNTITLED, createHistory } from "./ui/history.js";
 import { createKeys } from "./ui/keys.js";
 import { createPicker } from "./ui/picker.js";
+import { createFinder } from "./ui/search.js";
 import { createStateLine } from "./ui/stateline.js";
 import { createTheme } from "./ui/theme.js";
 import { welcome } from "./ui/welcome.js";
@@ -31,9 +33,10 @@ const BUILD = document.querySelector('meta[name="tokenwire-build"]')?.getAttribu
 
 const store = createStore(/** @type {AppState} */ ({
   link: { status: "connecting", since: Date.now(), code: 0 }, away: false, draining: false, saving: true, outdated: false,
-  models: [], conversations: [], older: null, listed: false, listError: null, open: null,
+  models: [], conversations: [], older: null, listed: false, listError: null, search: NO_SEARCH, open: null,
 }));
 const conversations = createConversations(store);
+const search = createSearch(store, api.search);
 
 /* The link. */
 
@@ -58,6 +61,7 @@ const link = createLink({
     onceOpen.clear();
     prune();
     conversations.refresh();
+    if (store.get().search.error) search.retry();
     if (greetings++ > 0) chat.refresh();
   },
   onPageEvent: hear,
@@ -79,7 +83,9 @@ function hear(event) {
       break;
     case "tokenwire:conversation.changed":
       conversations.changed(event);
-      if (event.op === "deleted" && event.conversation_id === store.get().open) location.hash = "#/";
+      if (event.op !== "deleted" || !event.conversation_id) break;
+      search.forget(event.conversation_id);
+      if (event.conversation_id === store.get().open) location.hash = "#/";
       break;
     case "tokenwire:response.started":
       chats.get(event.conversation_id ?? "")?.refresh();
@@ -119,20 +125,33 @@ function open(id) {
   composer.open(id);
   drawer.close();
   refresh();
-  composer.invite();
 }
 
-/** The conversation that the address names. */
-const named = () => /^#\/c\/([\w.-]+)$/.exec(location.hash)?.[1] ?? null;
+/** The conversation that the address names, and the response in it that is to be seen. */
+function named() {
+  const [, id = null, response = null] = /^#\/c\/([\w.-]+)(?:\/([\w.-]+))?$/.exec(location.hash) ?? [];
+  return { id, response };
+}
 
 function route() {
-  const id = named();
+  const { id, response } = named();
   if (id === null || id !== chat.id) open(id);
+  if (response) reveal(response);
+  else composer.invite();
+}
+
+/** @param {string} response of the chat on screen */
+function reveal(response) {
+  // Asked for once: the same hit can be opened again, and a reload is of the chat.
+  history.replaceState(null, "", `#/c/${chat.id}`);
+  drawer.close();
+  chat.hold(response);
+  view.reveal(response);
 }
 
 /** A new chat, also where the address says so already. */
 function begin() {
-  if (named() === null) open(null);
+  if (named().id === null) route();
   else location.hash = "#/";
 }
 
@@ -196,6 +215,7 @@ const sidebar = createHistory({
     return conversations.remove(row);
   },
 });
+const finder = createFinder({ onLook: search.look, onMore: search.more, onRetry: search.retry });
 createTheme();
 createKeys({
   stop: () => {
@@ -207,6 +227,11 @@ createKeys({
   newChat: () => {
     begin();
     composer.focus();
+  },
+  search: () => {
+    /** @type {HTMLElement | null} */ (document.querySelector(":popover-open"))?.hidePopover();
+    drawer.show();
+    finder.focus();
   },
   newest: () => view.focusNewest(),
 });
@@ -237,6 +262,7 @@ function refresh() {
 store.watch(["link", "away", "draining", "saving", "outdated", "models", "conversations", "open"], refresh);
 store.watch(["models"], () => view.refreshWelcome());
 store.watch(["conversations", "open", "older", "listed", "listError"], (state) => sidebar.update(state));
+store.watch(["search", "open"], (state) => finder.update(state));
 
 addEventListener("hashchange", route);
 addEventListener("online", () => link.now());
@@ -254,4 +280,4 @@ document.addEventListener("visibilitychange", () => {
 for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
 
 link.start();
-open(named());
+route();

@@ -37,6 +37,18 @@ export interface Conversation {
   running: boolean;
 }
 
+/** Where the words of a search were said. */
+export interface Hit {
+  conversation_id: string;
+  title: string | null;
+  response_id: string;
+  item_id: string;
+  role: string | null;
+  /** What was said around the words, in pieces; those that match are the words. */
+  snippet: { text: string; match: boolean }[];
+  created_at: number;
+}
+
 export interface ErrorBody {
   code: string | null;
   message: string;
@@ -170,6 +182,14 @@ export interface LinkInfo {
   code: number;
 }
 
+export interface Search {
+  /** What is looked for; empty when nothing is. */
+  query: string;
+  /** The newest answer, maybe to an earlier query; `next` is the cursor of its next page. */
+  found: { query: string; hits: Hit[]; next: string | null } | null;
+  error: string | null;
+}
+
 export interface AppState {
   link: LinkInfo;
   /** The link has been lost for long enough to say so. */
@@ -185,6 +205,7 @@ export interface AppState {
   older: string | null;
   listed: boolean;
   listError: string | null;
+  search: Search;
   /** The chat on screen: its conversation, or null for a new one. */
   open: string | null;
 }

@@ -164,6 +164,59 @@ test("news from another tab joins, but never takes away what is being sent", asy
   assert.deepEqual(attached.map((a) => a.response_id), ["resp_2"]);
 });
 
+test("a response in another branch is shown, and its branch stays until something is said", async () => {
+  const { chat, sent, stored, attached } = world();
+  const branch = (id, fields) => ({ response: response(id, { previous_response_id: "resp_1", ...fields }), input: [] });
+  stored.entries = [
+    { response: response("resp_1"), input: [] }, branch("resp_2"), branch("resp_3", { created_at: 2, status: "in_progress" }),
+  ];
+  stored.leaf = "resp_3";
+  const shown = () => chat.turns.map((t) => t.id);
+  await chat.load();
+  await chat.hold("resp_1");
+  assert.deepEqual(shown(), ["resp_1", "resp_3"]);
+  const live = chat.turns[1];
+  await chat.hold("resp_2");
+  await chat.refresh();
+  assert.deepEqual(shown(), ["resp_1", "resp_2"]);
+  attached[0].reader.onEvent({ type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "live" });
+  await chat.hold("resp_3");
+  assert.deepEqual([chat.turns[1] === live, live.text, attached.length], [true, "live", 1], "it was followed all the time");
+  await chat.hold("resp_2");
+  chat.send("on from here", "m");
+  await settled();
+  assert.equal(sent[0].request.previous_response_id, "resp_2");
+  sent[0].reader.onEvent(created("resp_4"));
+  stored.entries.push(branch("resp_4", { previous_response_id: "resp_2", created_at: 3 }));
+  stored.leaf = "resp_3";
+  await chat.refresh();
+  assert.deepEqual(shown(), ["resp_1", "resp_3"]);
+});
+
+test("a branch that can't be read is shown when it can, and keeps what is sent meanwhile", async () => {
+  const { chat, needs, sent, stored } = world();
+  stored.entries = [{ response: response("resp_1"), input: [] }, { response: response("resp_2", { created_at: 2 }), input: [] }];
+  await chat.load();
+  const { fetchChat } = needs;
+  needs.fetchChat = async () => {
+    throw new Error("The server could not be reached.");
+  };
+  await chat.hold("resp_1");
+  assert.deepEqual([chat.status, chat.turns.map((t) => t.id)], ["failed", ["resp_2"]]);
+  needs.fetchChat = fetchChat;
+  await chat.refresh();
+  assert.deepEqual([chat.status, chat.turns.map((t) => t.id)], ["ready", ["resp_1"]]);
+  needs.fetchChat = async () => {
+    throw new Error("The server could not be reached.");
+  };
+  await chat.hold("resp_2");
+  chat.send("one", "m");
+  needs.fetchChat = fetchChat;
+  await chat.refresh();
+  await settled();
+  assert.deepEqual([chat.turns.at(-1).prompt, sent.length], ["one", 1]);
+});
+
 test("an answer whose events are gone is read from what is stored, and keeps what is on screen", async () => {
   const { chat, sent, stored } = world();
   chat.send("one", "m");

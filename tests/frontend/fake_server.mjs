@@ -155,6 +155,8 @@ export class Fake {
   /** Every create that arrived, the repeated ones too. */
   creates = [];
   attaches = [];
+  /** Every query that was looked for, once a page. */
+  searches = [];
   saving = true;
   loads = new Waiter();
   build = buildId();
@@ -221,6 +223,14 @@ export class Fake {
     };
     this.conversations.set(row.id, row);
     return row;
+  }
+
+  /** An exchange that was there before the page was; `after` is the one that it continues. */
+  exchange(row, prompt, text, after = null) {
+    const input = [{ id: newId("msg"), type: "message", role: "user", content: prompt }];
+    const answer = new Answer(this, { model: "tokenwire-demo", conversation: row.id, previous_response_id: after?.response.id, input });
+    this.answers.set(answer.response.id, answer);
+    return answer.write(text).complete();
   }
 
   touched(id, answer) {
@@ -325,6 +335,7 @@ export class Fake {
     if (path === "/v1/conversations" && method === "POST" && !this.saving) return json({ error: UNSAVED }, 500);
     if (path === "/v1/conversations" && method === "POST") return json(this.conversation(body.title ?? null));
     if (path === "/v1/conversations") return this.#list(query, json);
+    if (path === "/v1/conversations/search") return this.#search(query, json);
     const [, id, rest] = /^\/v1\/conversations\/([^/]+)(\/responses)?$/.exec(path) ?? [];
     const row = this.conversations.get(id);
     if (!row) return missing();
@@ -346,6 +357,26 @@ export class Fake {
     const from = query.get("after") ? all.findIndex((c) => c.id === query.get("after")) + 1 : 0;
     const data = all.slice(from, from + Number(query.get("limit") ?? 40));
     return json({ object: "list", data, has_more: from + data.length < all.length, last_cursor: data.at(-1)?.id ?? null });
+  }
+
+  #search(query, json) {
+    this.searches.push(query.get("q"));
+    const words = query.get("q").toLowerCase().split(/\s+/);
+    const last = words.pop();
+    const fits = (word) => words.includes(word) || word.startsWith(last);
+    const said = [...this.answers.values()].flatMap((answer) => [[answer, answer.input[0].id, "user", answer.prompt], [answer, answer.item, "assistant", answer.text]]);
+    const all = said.reverse().filter(([, , , text]) => {
+      const found = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+      return words.every((word) => found.includes(word)) && found.some((word) => word.startsWith(last));
+    });
+    const from = Number(query.get("after") ?? 0);
+    const to = from + Number(query.get("limit") ?? 20);
+    const data = all.slice(from, to).map(([answer, item_id, role, text]) => ({
+      object: "conversation.hit", conversation_id: answer.request.conversation, title: this.conversations.get(answer.request.conversation).title,
+      response_id: answer.response.id, item_id, role, created_at: answer.response.created_at,
+      snippet: text.split(/([\p{L}\p{N}]+)/u).filter(Boolean).map((piece) => ({ text: piece, match: fits(piece.toLowerCase()) })),
+    }));
+    return json({ object: "list", data, has_more: to < all.length, last_cursor: to < all.length ? String(to) : null });
   }
 }
 

@@ -9,7 +9,7 @@ import { groupOf, grouped, untilMidnight } from "../../frontend/js/state/dates.j
 import { grouped as modelGroups, modelOf, withModel } from "../../frontend/js/state/models.js";
 import { contextOf, endNote, failure, meta, ordinal, sizeOf, stateLine } from "../../frontend/js/state/sentences.js";
 import { createStore } from "../../frontend/js/state/store.js";
-import { pathTo } from "../../frontend/js/state/tree.js";
+import { leafThrough, pathTo } from "../../frontend/js/state/tree.js";
 import { applyEvent, isLive, newTurn, refuse, turnOf } from "../../frontend/js/state/turn.js";
 import { decode } from "../../frontend/js/md/entities.js";
 
@@ -74,6 +74,16 @@ test("the path is found in any order, with orphans and cycles", () => {
   assert.deepEqual(ids(pathTo([entry("x", "lost")], null)), ["x"]);
   assert.deepEqual(ids(pathTo([entry("a", "b", 1), entry("b", "a", 2)], "b")), ["a", "b"]);
   assert.deepEqual(pathTo([], null), []);
+});
+
+test("the leaf through a response is the active one where that goes through it, else the newest that does", () => {
+  const all = [entry("c", "b", 3), entry("d", "b", 4), entry("a", null, 1), entry("b", "a", 2), entry("b2", "a", 9)];
+  assert.equal(leafThrough(all, "a", "c"), "c");
+  assert.equal(leafThrough(all, "b", "b2"), "d");
+  assert.equal(leafThrough(all, "c", "b2"), "c");
+  assert.equal(leafThrough(all, "a", null), "b2");
+  assert.equal(leafThrough(all, "gone", "c"), "c");
+  assert.equal(leafThrough([entry("a", "b", 1), entry("b", "a", 2)], "a", null), "b");
 });
 
 test("days are grouped by the local calendar", () => {

@@ -120,6 +120,18 @@ test("chats are listed, opened, and a new one begins", async (t) => {
   assert.equal(await answers(page).first().textContent(), first);
 });
 
+test("what was said is found and opened where it was said", async (t) => {
+  const page = await visit(t);
+  await say(page, "How do I add a model?");
+  await completed(page, 1);
+  await page.getByRole("link", { name: "New chat", exact: true }).first().click();
+  await page.locator(".starter").first().waitFor();
+  await page.keyboard.press("Control+K");
+  await page.keyboard.type("how do i ad");
+  await page.locator("#results a", { has: page.locator("mark") }).filter({ hasText: "You" }).first().click();
+  await page.locator(".turn[data-found] .said", { hasText: "How do I add a model?" }).waitFor();
+});
+
 test("two tabs show one answer as it is written", async (t) => {
   const page = await visit(t);
   await say(page, "What can you do?");

@@ -481,6 +481,189 @@ test("a long list of chats is read page by page", async (t) => {
   assert.equal(await page.getByRole("link", { name: /^Chat \d+$/ }).count(), 95);
 });
 
+/** Two chats: one with a branch that isn't the active one, and a long one. */
+function library(fake) {
+  const birds = fake.conversation("Birds of the south");
+  const first = fake.exchange(birds, "Tell me about birds", "Which ones?");
+  fake.exchange(birds, "Where do penguins live?", "In the south, <b>mostly</b>.", first);
+  fake.exchange(birds, "And owls?", "Everywhere.", first);
+  const long = fake.conversation("A long talk");
+  let last = null;
+  for (let i = 0; i < 30; i++) last = fake.exchange(long, `Question ${i}`, i === 4 ? "The albatross sleeps in flight." : "Word. ".repeat(120), last);
+  return { birds, long };
+}
+
+const searchField = (page) => page.getByRole("searchbox", { name: "Search chats" });
+const hits = (page) => page.locator("#results a");
+/** What is found for a text, once there are as many hits as expected. */
+async function lookFor(page, text, count) {
+  await searchField(page).fill(text);
+  await page.waitForFunction(([t, n]) => document.getElementById("announce").textContent.includes(`“${t}”`) && document.querySelectorAll("#results a").length === n, [text, count]);
+}
+const prompts = (page) => page.locator(".said").allTextContents();
+
+test("a search marks what was typed, is told politely, and gives the list back when it is emptied", async (t) => {
+  const { fake, page } = await visit(t, { prepare: library });
+  await page.keyboard.press("Control+K");
+  await page.keyboard.type("penguins li", { delay: 20 });
+  await seen(hits(page));
+  assert.deepEqual(fake.searches, ["penguins li"]);
+  assert.equal(await hits(page).textContent(), `Birds of the southYou${await page.locator("#results time").textContent()}Where do penguins live?`);
+  assert.match(await page.locator("#results time").textContent(), /^\d\d:\d\d$/);
+  assert.deepEqual(await page.locator("#results mark").allTextContents(), ["penguins", "live"]);
+  assert.equal(await page.locator("#announce").textContent(), "1 result for “penguins li”");
+  const list = page.getByRole("link", { name: "A long talk" });
+  assert.equal(await list.isVisible(), false);
+  await accessible(page, "results");
+  await lookFor(page, "mostly", 1);
+  assert.equal(await page.locator(".hit-text").textContent(), "In the south, <b>mostly</b>.");
+  await page.getByRole("button", { name: "Clear the search" }).click();
+  await seen(list);
+  assert.equal(await searchField(page).inputValue(), "");
+  assert.equal(await searchField(page).evaluate((n) => n === document.activeElement), true);
+  await lookFor(page, "owls", 1);
+  await page.keyboard.press("Escape");
+  await seen(list);
+  assert.equal(await page.locator("#results").isVisible(), false);
+});
+
+test("a hit opens the branch that holds it, scrolled to and shown for a moment", async (t) => {
+  const { fake, page } = await visit(t, { prepare: library, expected: OFFLINE });
+  await lookFor(page, "owls", 1);
+  await hits(page).click();
+  await page.waitForFunction(() => document.querySelectorAll(".said").length === 2);
+  assert.deepEqual(await prompts(page), ["Tell me about birds", "And owls?"]);
+  await lookFor(page, "penguins", 1);
+  await hits(page).click();
+  await page.locator(".turn[data-found]").getByText("Where do penguins live?").waitFor();
+  assert.deepEqual(await prompts(page), ["Tell me about birds", "Where do penguins live?"]);
+  assert.match(page.url(), /#\/c\/[^/]+$/);
+  assert.equal(await hits(page).getAttribute("aria-current"), "true");
+  await page.locator(".turn[data-found]").waitFor({ state: "detached" });
+  // A link that comes back reads the chat again, whose active leaf is another.
+  const read = page.waitForResponse(/\/responses$/);
+  fake.drop();
+  await (await read).finished();
+  assert.equal(await page.locator(".said").last().textContent(), "Where do penguins live?");
+  await hits(page).click();
+  await page.locator(".turn[data-found]").getByText("Where do penguins live?").waitFor();
+  await say(page, "And in the north?");
+  const answer = await fake.asked();
+  answer.write("No.").complete();
+  await seen(answers(page).getByText("No."));
+  assert.deepEqual(await prompts(page), ["Tell me about birds", "Where do penguins live?", "And in the north?"]);
+
+  await lookFor(page, "albatross", 1);
+  await hits(page).click();
+  const found = page.locator(".turn[data-found]");
+  await seen(found.getByText("The albatross sleeps in flight."));
+  // Held: what marks it for a moment may be gone before the view has settled.
+  const turn = await found.elementHandle();
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 300)));
+  const top = await turn.evaluate((n) => n.getBoundingClientRect().top - document.getElementById("scroller").getBoundingClientRect().top);
+  assert.ok(top >= 0 && top < 40, `the hit is ${top} px below the top`);
+  assert.equal(await turn.evaluate((n) => n.contains(document.activeElement)), true);
+  await seen(page.getByRole("button", { name: "Latest" }));
+});
+
+test("a hit opened in a tab of its own is shown there, without motion where none is wanted", async (t) => {
+  const { page, context } = await visit(t, { prepare: library, reducedMotion: "reduce" });
+  await lookFor(page, "albatross", 1);
+  const other = await context.newPage();
+  await other.goto(await hits(page).evaluate((a) => a.href));
+  const found = other.locator(".turn[data-found]");
+  await seen(found.getByText("The albatross sleeps in flight."));
+  assert.equal(await found.evaluate((n) => n.getAnimations().length), 0);
+  assert.equal(await other.locator(".turn").count(), 30);
+});
+
+test("a search that finds nothing says so, and one that can't be answered can be tried again", async (t) => {
+  const { fake, page } = await visit(t, { prepare: library, expected: OFFLINE });
+  await lookFor(page, "zebra", 0);
+  await seen(page.locator("#results").getByText("Nothing found for “zebra”."));
+  await accessible(page, "nothing found");
+  fake.away = true;
+  await searchField(page).fill("penguins");
+  await seen(page.locator("#results").getByText("The server could not be reached."));
+  assert.equal(await hits(page).count(), 0);
+  await accessible(page, "search failed");
+  fake.away = false;
+  await page.locator("#results").getByRole("button", { name: "Retry" }).click();
+  await seen(hits(page));
+  fake.away = true;
+  await searchField(page).fill("owls");
+  await seen(page.locator("#results").getByText("The server could not be reached."));
+  fake.drop();
+  fake.away = false;
+  await seen(hits(page).getByText("owls"));
+  await hits(page).click();
+  await seen(page.locator(".turn[data-found]").getByText("And owls?"));
+  await lookFor(page, "penguins", 1);
+  fake.away = true;
+  await hits(page).click();
+  await seen(page.getByRole("alert").getByText("Your chats are safe on the server."));
+  assert.deepEqual(await prompts(page), ["Tell me about birds", "And owls?"]);
+  fake.away = false;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await seen(page.locator(".turn[data-found]").getByText("Where do penguins live?"));
+  assert.equal(await page.getByRole("alert").filter({ visible: true }).count(), 0);
+});
+
+test("a search is walked through by keyboard, and reads on at its end", async (t) => {
+  const { fake, page } = await visit(t, { prepare: library });
+  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
+  await page.evaluate(() => document.getElementById("query").dispatchEvent(new KeyboardEvent("keydown", { key: "k", code: "KeyK", ctrlKey: true, isComposing: true, bubbles: true })));
+  assert.notEqual(await focused(), "query");
+  await page.getByRole("button", { name: /^Model:/ }).click();
+  await page.keyboard.press("Control+K");
+  assert.equal(await focused(), "query");
+  assert.equal(await page.locator("#picker").isVisible(), false);
+  await lookFor(page, "word", 20);
+  await seen(page.getByRole("heading", { name: "More than 20 results" }));
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await hits(page).nth(1).evaluate((n) => n === document.activeElement), true);
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await focused(), "query");
+  await page.locator("#results").evaluate((n) => { n.scrollTop = n.scrollHeight; });
+  await seen(page.getByRole("heading", { name: "29 results" }));
+  assert.equal(await hits(page).count(), 29);
+  assert.equal(fake.searches.length, 2);
+  await page.keyboard.press("Enter");
+  assert.equal(await hits(page).first().evaluate((n) => n === document.activeElement), true);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await seen(page.locator(".turn[data-found]").getByText("Question 28"));
+  await page.keyboard.press("Control+K");
+  await page.keyboard.type("owls");
+  await seen(hits(page).getByText("owls"));
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Escape");
+  assert.equal(await focused(), "query");
+  assert.equal(await searchField(page).inputValue(), "");
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`a search on a phone opens the drawer and closes it with a hit: ${colorScheme}`, async (t) => {
+    const { page } = await visit(t, { colorScheme, width: 360, height: 740, hasTouch: true, isMobile: true, prepare: library });
+    await page.keyboard.press("Control+K");
+    await page.locator("body[data-drawer=open]").waitFor();
+    await lookFor(page, "penguins", 1);
+    await accessible(page, `results, ${colorScheme}, 360`);
+    await fits(page);
+    assert.ok(await page.locator("#results").evaluate((n) => n.scrollWidth <= n.clientWidth));
+    await page.keyboard.press("Escape");
+    assert.equal(await page.locator("body").getAttribute("data-drawer"), "open");
+    await lookFor(page, "penguins", 1);
+    await hits(page).tap();
+    await page.locator("body[data-drawer=closed]").waitFor();
+    await seen(page.locator(".turn[data-found]").getByText("Where do penguins live?"));
+    await accessible(page, `hit, ${colorScheme}, 360`);
+    await fits(page);
+  });
+}
+
 test("a tab that opens late on an answer has it whole, and both tabs show the same as it is written", async (t) => {
   const { fake, page, context } = await visit(t);
   await say(page, "count");
@@ -562,7 +745,7 @@ test("everything can be reached by keyboard, and what is hidden can't", async (t
     await page.keyboard.press("Tab");
     stops.add(await page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent.trim()));
   }
-  for (const name of ["Skip to the message box", "New chat", "Bread", "Options for Bread", "Theme: auto", "List of chats", "What can you do?", "Message"]) {
+  for (const name of ["Skip to the message box", "New chat", "Search chats", "Bread", "Options for Bread", "Theme: auto", "List of chats", "What can you do?", "Message"]) {
     assert.ok(stops.has(name), `${name} in ${[...stops].join(" | ")}`);
   }
   await page.getByRole("button", { name: "List of chats" }).click();

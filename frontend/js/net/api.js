@@ -47,6 +47,9 @@ export const api = {
   /** @param {string | null} after @returns {Promise<{data: Conversation[], has_more: boolean, last_cursor: string | null}>} */
   conversations: (after) =>
     request("GET", `/v1/conversations?limit=40${after ? `&after=${encodeURIComponent(after)}` : ""}`),
+  /** @param {string} query @param {string | null} after @returns {Promise<{data: import("../types").Hit[], has_more: boolean, last_cursor: string | null}>} */
+  search: (query, after) =>
+    request("GET", `/v1/conversations/search?limit=20&q=${encodeURIComponent(query)}${after ? `&after=${encodeURIComponent(after)}` : ""}`),
   /** @returns {Promise<Conversation>} */
   createConversation: () => request("POST", "/v1/conversations", {}),
   /** @param {string} id @returns {Promise<Conversation>} */

@@ -3,7 +3,7 @@
  * and the API for what is stored; views watch it. No DOM.
  */
 import { adopt, applyEvent, isLive, newTurn, refuse, rewind, turnOf } from "./turn.js";
-import { pathTo } from "./tree.js";
+import { leafThrough, pathTo } from "./tree.js";
 
 /** @typedef {import("../types").Turn} Turn */
 /** @typedef {import("./turn.js").Change} Change */
@@ -39,6 +39,8 @@ export class Chat {
   #watchers = new Set();
   /** @type {Promise<string> | null} */
   #creating = null;
+  /** What was opened in a branch that isn't the newest: that branch stays. @type {string | null} */
+  #held = null;
 
   /** @param {string | null} id null: a chat that the server hasn't heard of @param {Needs} needs */
   constructor(id, needs) {
@@ -63,8 +65,7 @@ export class Chat {
     this.status = "loading";
     this.#tell();
     try {
-      const { entries, leaf } = await this.#needs.fetchChat(this.id);
-      this.#show(pathTo(entries, leaf).map(turnOf));
+      this.#show(await this.#needs.fetchChat(this.id));
       this.status = "ready";
     } catch (error) {
       this.status = "failed";
@@ -75,15 +76,23 @@ export class Chat {
 
   /** Takes in what happened elsewhere, unless this page is ahead of the answer. */
   async refresh() {
-    if (this.status === "failed") return this.load();
-    if (!this.id || this.status !== "ready") return;
+    if (this.status === "failed" && !this.turns.length) return this.load();
+    if (!this.id || this.status === "loading") return;
     const fetched = await this.#needs.fetchChat(this.id).catch(() => null);
     if (!fetched) return;
     this.#keep(fetched.entries);
     const known = new Set(fetched.entries.map((e) => e.response.id));
     if (this.turns.some((t) => !t.id || !known.has(t.id))) return;
-    this.#show(pathTo(fetched.entries, fetched.leaf).map(turnOf));
+    this.#show(fetched);
+    this.status = "ready";
     this.#tell();
+  }
+
+  /** Shows the branch that a response is in. @param {string} response */
+  async hold(response) {
+    if (this.turns.some((t) => t.id === response)) return;
+    this.#held = response;
+    if (this.status !== "loading") await this.load();
   }
 
   /** What could not be saved at its end may have been saved since. @param {import("../types").Entry[]} entries */
@@ -96,10 +105,12 @@ export class Chat {
     }
   }
 
-  /** @param {Turn[]} turns */
-  #show(turns) {
-    const mine = new Map(this.turns.map((t) => [t.id, t]));
-    this.turns = turns.map((t) => mine.get(t.id) ?? t);
+  /** @param {{entries: import("../types").Entry[], leaf: string | null}} stored */
+  #show({ entries, leaf }) {
+    const shown = this.#held ? leafThrough(entries, this.#held, leaf) : leaf;
+    // One that is written in another branch is still followed.
+    const mine = new Map([...this.#streams.keys(), ...this.turns].map((t) => [t.id, t]));
+    this.turns = pathTo(entries, shown).map(turnOf).map((t) => mine.get(t.id) ?? t);
     for (const turn of this.turns) {
       if (turn.id && isLive(turn) && !this.#streams.has(turn)) this.#follow(turn);
     }
@@ -134,6 +145,8 @@ export class Chat {
 
   /** @param {Turn} turn */
   async #start(turn) {
+    // What is said from here is the newest.
+    this.#held = null;
     try {
       this.id ?? (await this.#create());
     } catch (error) {

@@ -1,5 +1,6 @@
 /**
- * Which heading of the history a moment belongs under, by local days. Pure; "now" is an argument.
+ * Which heading of the history a moment belongs under, by local days, and how a moment is told. Pure; "now"
+ * is an argument.
  */
 
 const DAY = 86_400_000;
@@ -21,6 +22,16 @@ export function groupOf(seconds, now) {
   if (ago < 7) return "Previous 7 days";
   if (ago < 30) return "Previous 30 days";
   return day.toLocaleDateString("en", { month: "long", year: "numeric" });
+}
+
+/** When something was said, as short as it can be told. @param {number} seconds since the epoch @param {Date} now */
+export function momentOf(seconds, now) {
+  const then = new Date(seconds * 1000);
+  const group = groupOf(seconds, now);
+  if (group === "Today") return then.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  if (group === "Yesterday") return group;
+  const year = then.getFullYear() === now.getFullYear() ? undefined : "numeric";
+  return then.toLocaleDateString("en", { day: "numeric", month: "short", year });
 }
 
 /**

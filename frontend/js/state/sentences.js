@@ -170,6 +170,12 @@ export function meta(turn) {
   ].filter(Boolean).join(" · ");
 }
 
+/** How much a search has found, if anything. @param {NonNullable<import("../types").Search["found"]>} found */
+export function foundLine({ hits, next }) {
+  if (next) return `More than ${hits.length} results`;
+  return hits.length === 1 ? "1 result" : `${hits.length} results`;
+}
+
 /** @param {number | null} bytes */
 export function sizeOf(bytes) {
   if (!bytes) return "";

@@ -29,6 +29,8 @@ export function createChatView(hooks) {
   /** @type {Chat | null} */
   let chat = null;
   let unwatch = () => {};
+  /** The response to be brought into view when it is there. @type {string | null} */
+  let wanted = null;
 
   jump.addEventListener("click", () => scroll.jump());
 
@@ -71,10 +73,21 @@ export function createChatView(hooks) {
     }
     const nodes = turns.map((turn) => /** @type {TurnView} */ (views.get(turn)).node);
     nodes.forEach((node, i) => setAttribute(node, "data-rest", i < nodes.length - AWAKE));
-    if (nodes.length) arrange(column, nodes);
+    // The exchange that was to be seen is in a branch that could not be read.
+    if (nodes.length) arrange(column, status === "failed" && wanted ? [...nodes, lost()] : nodes);
     else if (status === "ready") column.replaceChildren(hooks.welcome());
     else column.replaceChildren(status === "loading" ? waiting() : lost());
     soon(drawn);
+    if (status === "ready") bring();
+  }
+
+  function bring() {
+    const turn = wanted && chat?.turns.find((t) => t.id === wanted);
+    const view = turn && views.get(turn);
+    wanted = null;
+    if (!view) return;
+    scroll.to(view.node);
+    view.found();
   }
 
   function waiting() {
@@ -95,6 +108,7 @@ export function createChatView(hooks) {
     show(next) {
       unwatch();
       chat = next;
+      wanted = null;
       views.clear();
       wasLive.clear();
       column.replaceChildren();
@@ -108,8 +122,14 @@ export function createChatView(hooks) {
     },
     /** A message was sent from here: its answer is to be seen. */
     sent() {
+      wanted = null;
       announce("Answering");
       scroll.jump();
+    },
+    /** @param {string} response that the chat shows or is about to */
+    reveal(response) {
+      wanted = response;
+      draw();
     },
     focusNewest() {
       const last = chat?.turns.at(-1);

@@ -3,15 +3,12 @@
  * and refuses to know where a message goes.
  */
 import { keepDraft, readDraft } from "../state/drafts.js";
-import { byId, setIcon } from "./dom.js";
+import { byId, composing, setIcon } from "./dom.js";
 
 /** @typedef {{ onSend: (text: string) => void, onStop: () => void }} Hooks */
 /** @typedef {"ready" | "writing" | "stopping" | "closed"} Mode closed: there is nothing that could answer */
 
 const touch = matchMedia("(hover: none) and (pointer: coarse)");
-
-/** Safari ends a composition before the keydown that ended it. @param {KeyboardEvent} event */
-const composing = (event) => event.isComposing || event.keyCode === 229;
 
 /** @param {Hooks} hooks */
 export function createComposer(hooks) {

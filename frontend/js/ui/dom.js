@@ -66,6 +66,9 @@ export function arrange(parent, nodes) {
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
 
+/** Safari ends a composition before the keydown that ended it. @param {KeyboardEvent} event */
+export const composing = (event) => event.isComposing || event.keyCode === 229;
+
 /** Up and down move through the controls of a list. @param {KeyboardEvent} event @param {HTMLElement[]} stops */
 export function walk(event, stops) {
   const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;

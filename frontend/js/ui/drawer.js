@@ -37,6 +37,11 @@ export function createDrawer() {
     return true;
   }
 
+  /** Something at the side is to be used. */
+  function show() {
+    if (sidebar.inert) flip();
+  }
+
   toggle.addEventListener("click", flip);
   byId("close-drawer").addEventListener("click", close);
   byId("scrim").addEventListener("click", close);
@@ -45,5 +50,5 @@ export function createDrawer() {
     apply();
   });
   apply();
-  return { close };
+  return { close, show };
 }

@@ -4,7 +4,8 @@
  */
 import { grouped, untilMidnight } from "../state/dates.js";
 import { UNDO_MS } from "../state/conversations.js";
-import { arrange, byId, h, icon, iconButton, setAttribute, walk } from "./dom.js";
+import { arrange, byId, composing, h, icon, iconButton, setAttribute, walk } from "./dom.js";
+import { createMore } from "./more.js";
 
 /** @typedef {import("../types").Conversation} Conversation */
 /** @typedef {import("../types").AppState} AppState */
@@ -25,7 +26,7 @@ export function createHistory(hooks) {
   const rows = new Map();
   /** @type {Map<string, HTMLElement>} */
   const headings = new Map();
-  const more = h("button", { type: "button", class: "text-button history-note", onclick: hooks.onOlder }, "Older chats");
+  const more = createMore(nav, "Older chats", hooks.onOlder);
   const note = h("p", { class: "history-note" });
   /** @type {AppState | null} */
   let state = null;
@@ -45,9 +46,6 @@ export function createHistory(hooks) {
   nav.addEventListener("keydown", (event) => {
     if (!(event.target instanceof HTMLInputElement)) walk(event, /** @type {HTMLElement[]} */ ([...nav.querySelectorAll(".row-title")]));
   });
-  const reached = new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && hooks.onOlder(), { root: nav });
-  /** @type {string | null} */
-  let asked = null;
   // The headings are made from today; tomorrow they are others.
   const atMidnight = () => setTimeout(() => (draw(), atMidnight()), untilMidnight(new Date()) + 1_000);
   atMidnight();
@@ -83,12 +81,8 @@ export function createHistory(hooks) {
     const nodes = grouped(conversations, new Date()).flatMap((group) => [heading(group.name), ...group.rows.map((c) => rowOf(c, c.id === open))]);
     note.textContent = listError ? `${listError} ` : listed && !nodes.length ? "Your chats will be listed here." : "";
     if (listError) note.append(h("button", { type: "button", class: "link-button", onclick: hooks.onRetry }, "Retry"));
-    arrange(nav, [...nodes, ...(older ? [more] : []), ...(note.textContent ? [note] : [])]);
-    if (older === asked) return;
-    // Observed anew for each page: an end that stays in view while rows come before it says nothing.
-    asked = older;
-    reached.unobserve(more);
-    if (older) reached.observe(more);
+    arrange(nav, [...nodes, ...(older ? [more.node] : []), ...(note.textContent ? [note] : [])]);
+    more.watch(older);
   }
 
   /** @param {string} name */
@@ -145,7 +139,7 @@ function createRow(conversation, onMenu, onRename) {
       if (keep && title && title !== row.title) onRename(row, title).catch(() => {});
     };
     input.addEventListener("keydown", (event) => {
-      if (event.isComposing || event.keyCode === 229) return;
+      if (composing(event)) return;
       if (event.key === "Enter" || event.key === "Escape") (event.stopPropagation(), end(event.key === "Enter"));
     });
     input.addEventListener("blur", () => end(true));

@@ -6,6 +6,8 @@ import { soon } from "./frame.js";
 
 /** So near the end counts as at the end. */
 const END_PX = 2;
+/** How long a place that was asked for is kept, while what had rested around it is laid out. */
+const SETTLE_MS = 500;
 const AWAY_KEYS = new Set(["PageUp", "Home", "ArrowUp"]);
 
 /**
@@ -17,6 +19,9 @@ export function createScroll(scroller, content, onChange) {
   let following = true;
   let ours = 0;
   let touchY = 0;
+  /** @type {Element | null} */
+  let place = null;
+  let settling = setTimeout(() => {}, 0);
 
   /** @param {boolean} value */
   function follow(value) {
@@ -33,6 +38,15 @@ export function createScroll(scroller, content, onChange) {
     ours = scroller.scrollTop;
   }
 
+  const leavePlace = () => { place = null; };
+
+  function hold() {
+    if (!place) return toEnd();
+    place.scrollIntoView({ block: "start" });
+    ours = scroller.scrollTop;
+    follow(left() <= END_PX);
+  }
+
   const letGo = () => scroller.scrollHeight > scroller.clientHeight && follow(false);
 
   scroller.addEventListener("wheel", (event) => event.deltaY < 0 && letGo(), { passive: true });
@@ -45,18 +59,27 @@ export function createScroll(scroller, content, onChange) {
     else if (scroller.scrollTop < ours - END_PX && left() > END_PX + 1) follow(false);
     ours = Math.min(ours, scroller.scrollTop);
   }, { passive: true });
-  new ResizeObserver(() => soon(toEnd)).observe(content);
-  new ResizeObserver(() => soon(toEnd)).observe(scroller);
+  for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) scroller.addEventListener(act, leavePlace, { passive: true });
+  new ResizeObserver(() => soon(hold)).observe(content);
+  new ResizeObserver(() => soon(hold)).observe(scroller);
 
   return {
     /** After something was written: called in the frame of the writing. */
     wrote: toEnd,
     /** The person asked for the end. */
     jump() {
+      leavePlace();
       follow(true);
       getSelection()?.removeAllRanges();
       scroller.scrollTop = scroller.scrollHeight;
       ours = scroller.scrollTop;
+    },
+    /** The person asked for this place. @param {Element} node */
+    to(node) {
+      place = node;
+      hold();
+      clearTimeout(settling);
+      settling = setTimeout(leavePlace, SETTLE_MS);
     },
     get following() {
       return following;

@@ -12,6 +12,7 @@ import { soon } from "./frame.js";
 /** @typedef {import("../types").Turn} Turn */
 /** @typedef {{ onRetry: (turn: Turn) => void, onDrawn: () => void }} Hooks */
 
+const FOUND_MS = 2_000;
 const UNSAVED = "This answer could not be saved yet. The server keeps trying; copy what you need.";
 
 export class TurnView {
@@ -27,6 +28,7 @@ export class TurnView {
   #stream = createStream(this.#written, finishCode);
   #drawn = 0;
   #ended = false;
+  #fading = setTimeout(() => {}, 0);
 
   /** @param {Turn} turn @param {Hooks} hooks */
   constructor(turn, hooks) {
@@ -63,6 +65,14 @@ export class TurnView {
 
   focus() {
     this.#answer.focus({ preventScroll: false });
+  }
+
+  /** Shows for a moment that this is what was looked for; whoever reads by keyboard goes on from here. */
+  found() {
+    setAttribute(this.node, "data-found", true);
+    clearTimeout(this.#fading);
+    this.#fading = setTimeout(() => setAttribute(this.node, "data-found", false), FOUND_MS);
+    this.#answer.focus({ preventScroll: true });
   }
 
   #restart() {
