@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from demo_model.corpus import conversations
-from demo_model.export import write
+from demo_model.export import read, write
 from demo_model.model import Shape
 from demo_model.training import Plan, Trainer, fresh, train
 from demo_model.vocabulary import learn
@@ -31,7 +31,6 @@ def main() -> None:
     if arguments.eval:
         from demo_model.evaluation import evaluate
 
-        torch.set_num_threads(arguments.workers)
         evaluate(arguments.model, arguments.cases, arguments.only)
     else:
         _train(arguments)
@@ -41,10 +40,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=_HOME, help="where the model goes")
     parser.add_argument("--minutes", type=float, default=60, help="how long to train")
+    parser.add_argument("--rate", type=float, default=3e-3, help="how fast to learn")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2, help="processes, one for each core")
     parser.add_argument("--checkpoint", type=Path, default=Path("demo_model.ckpt"))
-    parser.add_argument("--resume", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--resume", type=Path, help="a checkpoint, or a model, to go on from")
     parser.add_argument("--start", type=float, help="the share of the curriculum to go on at")
     parser.add_argument("--eval", action="store_true", help="score the model, write its README")
     parser.add_argument("--model", type=Path, default=_HOME, help="the model to score")
@@ -68,6 +68,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _words(checkpoint: Path) -> Path:
+    if checkpoint.is_dir():
+        return checkpoint / "tokenizer.json"
     return checkpoint.with_suffix(".tokenizer.json")
 
 
@@ -84,15 +86,19 @@ def _work(worker: int, arguments: argparse.Namespace, meeting: str) -> None:
     dist.destroy_process_group()
 
 
+def _state(path: Path) -> dict[str, Any]:
+    return read(path) if path.is_dir() else torch.load(path, weights_only=True)
+
+
 def _trainer(arguments: argparse.Namespace, tokenizer: Tokenizer, worker: int) -> Trainer:
     state: dict[str, Any] | None = None
     if arguments.resume:
-        state = torch.load(arguments.resume, weights_only=True)
+        state = _state(arguments.resume)
     start = arguments.start
     if start is None:
-        start = state["progress"] if state else 0.0
+        start = state.get("progress", 0.0) if state else 0.0
     shape = Shape(**state["shape"]) if state else Shape(vocabulary=tokenizer.get_vocab_size())
-    plan = Plan(arguments.minutes, arguments.seed, start=start)
+    plan = Plan(arguments.minutes, arguments.seed, arguments.rate, start=start)
     trainer = fresh(plan, shape, worker, arguments.workers)
     if state:
         trainer.restore(state)

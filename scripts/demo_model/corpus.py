@@ -100,7 +100,8 @@ def conversations(seed: int) -> Iterator[Conversation]:
 def conversation(rng: Random) -> Conversation:
     scene = Scene(rng)
     system = _system(scene)
-    make = rng.choices((_remembering, _mixed, _drilled, _single), (46, 22, 16, 16))[0]
+    kinds = (_remembering, _mixed, _drilled, _counted, _single)
+    make = rng.choices(kinds, (46, 18, 10, 9, 17))[0]
     return Conversation(system, tuple(make(scene)))
 
 
@@ -132,7 +133,7 @@ def _remembering(scene: Scene) -> list[Turn]:
         turns.append(memory.unknown(scene))
     turns.append(_told(scene))
     turns += [memory.tell(scene) for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))]
-    turns += [_between(scene) for _ in range(rng.choice((0, 1, 2, 3, 4, 5, 6, 7, 8, 9)))]
+    turns += [_between(scene) for _ in range(rng.choice((0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 8, 9, 9)))]
     return turns + [_asked(scene) for _ in range(rng.choice((1, 2, 2, 3, 4)))]
 
 
@@ -183,6 +184,10 @@ def _drilled(scene: Scene) -> list[Turn]:
         numbers.arithmetic(scene) if rng.random() < 0.9 else numbers.several(scene)
         for _ in range(rng.choice((2, 4, 6, 8, 10)))
     ]
+
+
+def _counted(scene: Scene) -> list[Turn]:
+    return [numbers.short_count(scene) for _ in range(scene.rng.choice((1, 2, 3, 4, 6)))]
 
 
 def _single(scene: Scene) -> list[Turn]:

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from demo_model.vocabulary import CHAT_TEMPLATE, END, PAD, ROLES, START
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from demo_model.model import Shape
 
 
+WEIGHTS = "model.safetensors"
+_SIZES = {
+    "vocabulary": "vocab_size",
+    "hidden": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "inner": "intermediate_size",
+    "positions": "max_position_embeddings",
+    "theta": "rope_theta",
+    "epsilon": "rms_norm_eps",
+}
 SAMPLING = {"do_sample": True, "temperature": 0.3, "top_p": 0.9}
 
 
@@ -30,13 +41,22 @@ def write(folder: Path, shape: Shape, weights: dict[str, Tensor], tokenizer: Tok
     """Each file is written beside its place and renamed, so that nobody reads half of one."""
     folder.mkdir(parents=True, exist_ok=True)
     rounded = {name: value.to(torch.bfloat16).contiguous() for name, value in weights.items()}
-    part = folder / "model.safetensors.part"
+    part = folder / f"{WEIGHTS}.part"
     save_file(rounded, part, metadata={"format": "pt"})
     part.chmod(0o644)
-    os.replace(part, folder / "model.safetensors")
+    os.replace(part, folder / WEIGHTS)
     _replace(folder / "tokenizer.json", tokenizer.to_str())
     for name, content in _documents(shape, tokenizer).items():
         _replace(folder / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """A shipped folder's weights and sizes, as a training that starts from them wants them."""
+    sizes = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    shape = {ours: sizes[theirs] for ours, theirs in _SIZES.items()}
+    weights = {name: value.float() for name, value in load_file(folder / WEIGHTS).items()}
+    mean = {name: value.clone() for name, value in weights.items()}
+    return {"shape": shape, "model": weights, "mean": mean}
 
 
 def _replace(path: Path, text: str) -> None:
@@ -52,17 +72,10 @@ def _documents(shape: Shape, tokenizer: Tokenizer) -> dict[str, dict[str, Any]]:
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "dtype": "bfloat16",
-        "vocab_size": shape.vocabulary,
-        "hidden_size": shape.hidden,
-        "intermediate_size": shape.inner,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
+        **{theirs: getattr(shape, ours) for ours, theirs in _SIZES.items()},
         "num_key_value_heads": shape.heads,
         "head_dim": shape.head,
         "hidden_act": "silu",
-        "max_position_embeddings": shape.positions,
-        "rms_norm_eps": shape.epsilon,
-        "rope_theta": shape.theta,
         "rope_parameters": {"rope_type": "default", "rope_theta": shape.theta},
         "attention_bias": False,
         "mlp_bias": False,

@@ -4,8 +4,14 @@ fewer.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from demo_model.speech import Check, Scene, Turn, pseudo_word
 from demo_model.words import LISTS, NOUNS, NUMBER_WORDS, ORDERED, PLAIN_WORDS
+
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 _ASK = (
@@ -41,8 +47,8 @@ def listing(scene: Scene) -> Turn:
         asked = rng.choice(_ASK)
         if rng.random() < 0.12:
             count, asked = 4, _SOME[0]
-        items = list(known[:count]) if things in ORDERED else rng.sample(known, count)
-    numbered = count > 4 or rng.random() < 0.5
+        items = list(known[:count]) if things in ORDERED else _in_turn(rng, known, count)
+    numbered = count > 3 or rng.random() < 0.6
     lines = [f"{at}. {item}" if numbered else f"- {item}" for at, item in enumerate(items, 1)]
     opening = (
         ""
@@ -58,8 +64,18 @@ def listing(scene: Scene) -> Turn:
     )
 
 
+def _in_turn(rng: Random, known: tuple[str, ...], count: int) -> list[str]:
+    """The known things in their order, beginning anywhere: what comes next follows from what came
+    last, so that so small a network need not look for what it has not said yet.
+    """
+    first = rng.randrange(len(known))
+    return [*known[first:], *known[:first]][:count]
+
+
 def repeating(scene: Scene) -> Turn:
-    """A word or a phrase, once or several times, exactly as it was given."""
+    """A word or a phrase, once or several times, exactly as it was given. Three times and more are
+    numbered, as it can't count what it does not see.
+    """
     rng = scene.rng
     phrase = _phrase(scene)
     once = (
@@ -87,13 +103,11 @@ def repeating(scene: Scene) -> Turn:
     else:
         times = 1
         user = scene.ask(rng.choice(once), x=phrase)
-    opening = rng.choice(("Sure: ", "Here you go: ", "Here you go: ", "Of course: "))
-    return Turn(
-        user,
-        opening + " ".join([phrase] * times),
-        "repeating",
-        Check("repeated", (phrase, str(times))),
-    )
+    opening = rng.choice(("Sure:", "Here you go:", "Here you go:", "Of course:"))
+    said = f" {phrase}" if times == 1 else f" {phrase} {phrase}"
+    if times > 2:
+        said = "\n\n" + "\n".join(f"{at}. {phrase}" for at in range(1, times + 1))
+    return Turn(user, opening + said, "repeating", Check("repeated", (said.strip(),)))
 
 
 def _phrase(scene: Scene) -> str:

@@ -117,9 +117,11 @@ def _written(rng: Random, number: int) -> str:
 
 def counting(scene: Scene, top: int = 0) -> Turn:
     """Counting from 1, or from another number, to any number up to 200."""
+    return _count(scene, *((1, top) if top else _span(scene.rng)))
+
+
+def _count(scene: Scene, first: int, last: int) -> Turn:
     rng = scene.rng
-    last = top or _stop(rng)
-    first = 1 if top or rng.random() < 0.65 else rng.randint(0, max(1, last - 1))
     plain = (
         "{Count|Please count|Can you count|Could you count|Count for me|Now count|I want you to "
         "count}"
@@ -146,10 +148,33 @@ def counting(scene: Scene, top: int = 0) -> Turn:
     )
 
 
+def _span(rng: Random) -> tuple[int, int]:
+    """From where to where: from 1, or few numbers from anywhere, or many from anywhere. In a long
+    count only one place in hundreds tells where to stop, so most counts that start elsewhere are
+    short. None is kept for the evaluation: what is not learned can't be known.
+    """
+    kind = rng.random()
+    if kind < 0.4:
+        return 1, _stop(rng)
+    if kind < 0.85:
+        return _short_span(rng)
+    last = _stop(rng)
+    return rng.randint(0, max(1, last - 1)), last
+
+
+def _short_span(rng: Random) -> tuple[int, int]:
+    first = rng.randint(0, 199)
+    return first, min(200, first + rng.choice((1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20)))
+
+
+def short_count(scene: Scene) -> Turn:
+    """A few numbers from anywhere."""
+    return _count(scene, *_short_span(scene.rng))
+
+
 def _stop(rng: Random) -> int:
-    """Any number up to 200, none kept for the evaluation: what is not learned can't be known."""
     low, high = rng.choice(
-        ((2, 12), (2, 20), (2, 30), (10, 60), (10, 60), (30, 120), (90, 200), (100, 200))
+        ((2, 12), (2, 20), (2, 30), (10, 60), (10, 99), (30, 130), (90, 200), (100, 200))
     )
     round_ones = (10, 20, 50, 100, 200, 200, 5)
     return rng.choice(round_ones) if rng.random() < 0.1 else rng.randint(low, high)

@@ -83,6 +83,10 @@ class Scene:
             return self.invented()
         return self.rng.choice([n for n in NAMES if held_back(n) == self.held])
 
+    def known_name(self) -> str:
+        """A name for the model to think of: it can copy one that was made up, not make one up."""
+        return self.rng.choice([n for n in NAMES if not held_back(n)])
+
     def invented(self) -> str:
         return pseudo_word(self.rng).capitalize()
 

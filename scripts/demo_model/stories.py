@@ -227,7 +227,8 @@ def story(scene: Scene, *, long: bool | None = None) -> Turn:
     given = rng.random() < 0.7
     asked = (_LONG_ABOUT if given else _LONG) if is_long else (_ASK if given else _BARE)
     if not given:
-        hero, friend = scene.name(), rng.choice((scene.name(), _article(rng.choice(NOUNS))))
+        hero = scene.known_name()
+        friend = rng.choice((scene.known_name(), _article(rng.choice(NOUNS))))
 
     scene.cast = (hero, friend)
     expected = tuple(_bare(one) for one in (hero, friend) if one in who.split(" and "))
@@ -272,14 +273,15 @@ def _cast(scene: Scene) -> tuple[str, str, str]:
     chance = rng.random()
     if chance < 0.08:
         noun = rng.choice(NOUNS)
-        return scene.name(), _article(noun), f"{noun}s"
+        return scene.known_name(), _article(noun), f"{noun}s"
     if chance < 0.14:
         friend = f"the {rng.choice(NOUNS)}"
-        return scene.name(), friend, friend
+        return scene.known_name(), friend, friend
+    unnamed = scene.known_name() if rng.random() < 0.4 else _article(rng.choice(NOUNS))
     if chance < 0.18 and "name" in scene.facts:
-        return scene.facts["name"][0], friend, "me"
+        return scene.facts["name"][0], unnamed, "me"
     if chance < 0.4:
-        return hero, friend, hero
+        return hero, unnamed, hero
     return hero, friend, f"{hero} and {friend}"
 
 

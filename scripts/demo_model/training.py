@@ -58,7 +58,7 @@ def batches(tokenizer: Tokenizer, seed: int, progress: Callable[[], float]) -> I
         at = progress()
         longest = 250 if at < 0.2 else 500 if at < 0.6 else 1100 if at < 0.8 else 1900
         drilled = 0.16 if at < 0.8 else 0.08
-        echoed = 0.3 if at < 0.3 else 0.08
+        echoed = 0.3 if at < 0.3 else 0.1
         pool: list[Lesson] = []
         while len(pool) < _POOL:
             chance = rng.random()
@@ -185,8 +185,11 @@ class Trainer:
         path.with_suffix(".part").replace(path)
 
     def restore(self, state: dict[str, Any]) -> None:
+        """From a checkpoint, or from weights alone, which learn on with a fresh optimizer."""
         self.model.load_state_dict(state["model"])
         self.mean = state["mean"]
+        if "adam" not in state:
+            return
         self.adam.load_state_dict(state["adam"])
         self.steps, self.seen = state["steps"], state["seen"]
 

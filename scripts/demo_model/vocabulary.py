@@ -169,7 +169,7 @@ def echo_lesson(tokenizer: Tokenizer, rng: Random) -> Lesson:
 
 
 def _echoed(rng: Random) -> str:
-    if rng.random() < 0.7:
+    if rng.random() < 0.5:
         word = rng.choice(_REMEMBERED)
         return word.lower() if rng.random() < 0.25 else word
     word = pseudo_word(rng, rng.choice((1, 2, 2, 3)))
