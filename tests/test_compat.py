@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+import uvloop
 import websockets
 from hypercorn.asyncio import serve  # pyright: ignore[reportUnknownVariableType]
 from hypercorn.config import Config
@@ -70,8 +71,11 @@ def sockets(app: Quart, door: Door) -> None:
             door.left.set()
 
     async def talk() -> None:
+        await websocket.accept()  # pyright: ignore[reportUnknownMemberType]
         try:
             while True:
+                # Ours does not give the loop away, so that this is for whoever sends.
+                await asyncio.sleep(0)
                 await websocket.send("x" * 65_536)
         finally:
             door.left.set()
@@ -221,6 +225,23 @@ async def test_a_peer_that_answers_no_ping_is_cut_and_one_that_does_is_not() -> 
         await alive.send("still here")
         assert await alive.recv() == "'still here'"
         writer.transport.abort()
+
+
+def test_a_connection_that_is_closed_already_is_not_asked_on_the_loop_that_we_run() -> None:
+    async def main() -> None:
+        async with open_door() as door:
+            before = set(compat._connections)  # pyright: ignore[reportPrivateUsage]
+            async with door.connect("echo") as socket:
+                await socket.send("here")
+                await socket.recv()
+                (connection,) = set(compat._connections) - before  # pyright: ignore[reportPrivateUsage]
+            await until(connection.writer.transport.is_closing)
+            await asyncio.sleep(0.05)
+            assert compat._silence_of(connection) == 0.0  # pyright: ignore[reportPrivateUsage]
+            assert compat.abort_silent(0.0) >= 0
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
 
 
 async def test_a_silent_download_is_not_taken_for_dead() -> None:

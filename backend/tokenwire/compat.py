@@ -152,7 +152,7 @@ def abort_silent(seconds: float) -> int:
     Each peer that lives answers a ping with a pong. Hypercorn sends pings and waits for nothing,
     so one that is gone without a word, behind a proxy that still takes its bytes, would stay.
     """
-    silent = [c for c in _connections if c.answers_pings and _silence_of(c) > seconds]
+    silent = [c for c in list(_connections) if c.answers_pings and _silence_of(c) > seconds]
     for connection in silent:
         connection.abort()
     return len(silent)
@@ -161,7 +161,7 @@ def abort_silent(seconds: float) -> int:
 def _silence_of(connection: TrackedTCPServer) -> float:
     try:
         return connection.silence_s
-    except OSError:  # it has just been closed
+    except (OSError, ValueError):  # closed already; uvloop's socket then has the number -1
         return 0.0
 
 
