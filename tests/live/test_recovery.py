@@ -144,8 +144,12 @@ async def room(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def undisturbed(room: Room) -> list[Answer]:
+    # Each token alone, so that an answer can be cut anywhere, also inside a character.
+    processor = room.engine._llm.output_processor  # pyright: ignore[reportPrivateUsage]
+    interval, processor.stream_interval = processor.stream_interval, 1
     answers = [Answer(room, number) for number in range(len(ORDERS))]
     await asyncio.gather(*(answer.read() for answer in answers))
+    processor.stream_interval = interval
     assert room.stages == []
     # Else the comparison would prove little.
     assert len({answer.whole for answer in answers}) == len(ORDERS)

@@ -41,12 +41,15 @@ IMAGES = "The engine process ended, and an answer to images or embeddings can't 
 CHEAP_UTILITY = "is_scheduler_paused"
 
 
+def _ignore(_: int) -> None: ...
+
+
 class RecoveringClient:
     """What AsyncLLM calls `engine_core`.
 
     `start` makes an inner client and blocks until its engine is ready; it is called in the thread
     that makes this object, then in `thread`. `tell` hears of each recovery on the event loop, and
-    `loading` is entered there while an engine starts.
+    `loading` is entered there while an engine starts; `stepped` is told of each step for how many.
     """
 
     def __init__(
@@ -56,8 +59,11 @@ class RecoveringClient:
         policy: RecoveryPolicy,
         tell: Callable[[Stage], None],
         loading: Callable[[], AbstractContextManager[object]] = nullcontext,
+        *,
+        stepped: Callable[[int], object] = _ignore,
     ) -> None:
         self._thread, self._policy, self._tell, self._loading = thread, policy, tell, loading
+        self._stepped = stepped
         # AsyncLLM.errored reads it.
         self.resources = SimpleNamespace(engine_dead=False)
         self._ledger: Ledger[EngineCoreRequest] = Ledger()
@@ -138,6 +144,7 @@ class RecoveringClient:
                     return EngineCoreOutputs(outputs=failed)
                 continue
             self._silence.heard()
+            self._stepped(len(outputs.outputs))
             outputs.outputs = self._delivered(outputs.outputs)
             if not self._open:
                 await self._refill()

@@ -33,6 +33,7 @@ from tokenwire.engine.base import (
     Stage,
 )
 from tokenwire.engine.environment import is_cpu_build
+from tokenwire.engine.interval import StreamInterval
 from tokenwire.engine.ledger import RecoveryPolicy
 from tokenwire.engine.progress import LoadingProgress
 from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest, ModelUnavailable
@@ -127,6 +128,7 @@ class VllmEngines:
         from tokenwire.engine.core import engine_cores_from
         from tokenwire.engine.recovery import RecoveringClient
 
+        interval = StreamInterval()
         arguments = engine_arguments(self._options, info, progress)
         config = AsyncEngineArgs(**arguments).create_engine_config()
         client = partial(
@@ -134,10 +136,13 @@ class VllmEngines:
             thread=self._thread,
             policy=self._options.recovery,
             tell=on_stage,
+            stepped=interval.stepped,
             loading=partial(LoadingProgress, progress, info.size_bytes, on_stage),
         )
         with engine_cores_from(client):
-            return AsyncLLM.from_vllm_config(config, disable_log_stats=True)
+            llm = AsyncLLM.from_vllm_config(config, disable_log_stats=True)
+        llm.output_processor.stream_interval = cast("Any", interval)
+        return llm
 
 
 class VllmEngine:

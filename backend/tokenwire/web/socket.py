@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 PROTOCOL = "tokenwire.v1"
 # Subprotocols that other clients offer and expect to hear back; none carries a secret.
 ECHOED = (PROTOCOL, "responses", "realtime")
+FRAMES = 32
 FAILED = "The server failed. It was logged."
 GOING_AWAY, POLICY, INTERNAL_ERROR = 1001, 1008, 1011
 RESTART, TRY_LATER, MALFORMED = 1012, 1013, 4400
@@ -162,7 +163,11 @@ class Connection:
             if (create := self._session.next_create()) is not None:
                 await self._start(create)
                 self._woken.set()
-            for frame in self._session.take():
+            for index, frame in enumerate(self._session.take()):
+                if not index % FRAMES:
+                    # A write to a reset connection does not yield: without this its cancel never
+                    # runs. What is written between two yields leaves in one system call.
+                    await asyncio.sleep(0)
                 if not await self._send(frame):
                     compat.abort_current()
                     raise _Ending(TRY_LATER)

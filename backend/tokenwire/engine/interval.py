@@ -1,0 +1,47 @@
+"""How many tokens of an answer come together: one while few are answered, more under load.
+
+What a token costs in this process is mostly what telling of it costs, whatever it says. vLLM can
+tell every few tokens (`stream_interval`), but takes a number for the life of a request. This stands
+in its place, is shared by all requests of an engine, and moves with the load. It refuses to import
+vLLM.
+"""
+
+from __future__ import annotations
+
+import time
+
+
+# Seconds between two tellings of one answer, for each answer that runs beside it; and the most,
+# as nobody is to see less than eight updates a second.
+EACH_S = 0.0004
+LONGEST_S = 0.1
+# A pause is no step: the engine had nothing to do.
+PAUSE_S = 1.0
+_INERTIA = 0.1
+
+
+class StreamInterval:
+    """A `stream_interval` for vLLM, which compares it in two ways and no other: with 1, to know
+    whether it counts what it has told, and with the tokens that it has not.
+    """
+
+    def __init__(self) -> None:
+        self.tokens = 1
+        self._step_s = 0.0
+        self._last = 0.0
+
+    def __gt__(self, other: int) -> bool:
+        # Always counted, so that the interval may grow while a request runs.
+        return True
+
+    def __le__(self, untold: int) -> bool:
+        return self.tokens <= untold
+
+    def stepped(self, running: int, now: float | None = None) -> None:
+        """The engine made a step for so many answers."""
+        now = time.monotonic() if now is None else now
+        took, self._last = now - self._last, now
+        if took < PAUSE_S:
+            self._step_s += _INERTIA * (took - self._step_s) if self._step_s else took
+        every = min(LONGEST_S, running * EACH_S)
+        self.tokens = max(1, round(every / self._step_s)) if self._step_s else 1

@@ -1,0 +1,192 @@
+"""The servers that are measured, each a process of its own with the same model: bare AsyncLLM,
+`vllm serve` in two ways, and Tokenwire. All are up at once, so that runs can take turns.
+
+It knows how each is started and asked. It refuses to know what is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "backend")]
+
+from support.server import descendants, start_server, wait_gone  # noqa: E402
+
+
+HERE = Path(__file__).parent
+MODEL = ROOT / "backend" / "tokenwire" / "demo_model"
+KV_BYTES = 256 << 20
+START_S = 240
+Result = dict[str, Any]
+
+
+class Contestant:
+    """One server. `pid` is the process whose cost counts; its engine is a child of it."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+        self.process = process
+        self.url = url
+        self.pid = process.pid
+
+    def load(self, *, door: str, streams: int, tokens: int, lanes: int, salt: str) -> Result:
+        """Run one load and wait for its end."""
+        fields: dict[str, Any] = {
+            "model": "tokenwire-demo",
+            "max_output_tokens": tokens,
+            "ignore_eos": True,
+            "temperature": 0,
+        }
+        order = {"url": self.url, "door": door, "streams": streams, "lanes": lanes}
+        return ask_client({**order, "fields": fields, "salt": salt})
+
+    def stop(self) -> None:
+        left = descendants(self.pid)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        for pid in wait_gone(left, 5):
+            os.kill(pid, signal.SIGKILL)
+
+
+def ask_client(order: Result) -> Result:
+    """What `load.py` says to an order."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / "load.py")],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout)
+
+
+class Bare(Contestant):
+    """AsyncLLM in a script, with the engine settings of Tokenwire."""
+
+    def load(self, *, door: str, streams: int, tokens: int, lanes: int, salt: str) -> Result:
+        del door, lanes
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        order = {"streams": streams, "tokens": tokens, "salt": salt}
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        super().stop()
+
+
+def bare(house: ExitStack) -> Contestant:
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "bare.py"), str(MODEL)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=_log(house),
+        text=True,
+        env=_environment(),
+    )
+    contestant = Bare(process, "")
+    house.callback(contestant.stop)
+    assert process.stdout is not None
+    if process.stdout.readline().strip() != "ready":
+        raise RuntimeError("bare AsyncLLM did not start")
+    return contestant
+
+
+def vllm_serve(house: ExitStack, *options: str, **environment: str) -> Contestant:
+    """`vllm serve`, as a machine without GPU starts it."""
+    port = _free_port()
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+    command += ["--model", str(MODEL), "--served-model-name", "tokenwire-demo"]
+    command += ["--host", "127.0.0.1", "--port", str(port), *options]
+    log = _log(house)
+    process = subprocess.Popen(
+        command, stdout=log, stderr=log, text=True, env=_environment() | environment
+    )
+    contestant = Contestant(process, f"http://127.0.0.1:{port}")
+    house.callback(contestant.stop)
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{contestant.url}/health", trust_env=False).status_code == 200:
+                return contestant
+        except httpx.TransportError:
+            pass
+        if process.poll() is not None:
+            break
+        time.sleep(0.2)
+    raise RuntimeError(f"vllm serve did not start: {Path(log.name).read_text()[-2000:]}")
+
+
+def vllm_serve_plain(house: ExitStack) -> Contestant:
+    """`vllm serve` with nothing but the model. It takes 92 % of the memory unless it is told."""
+    return vllm_serve(house, "--gpu-memory-utilization=0.1")
+
+
+def vllm_serve_ours(house: ExitStack) -> Contestant:
+    """`vllm serve` with the engine settings of Tokenwire, as far as it takes them."""
+    settings = {
+        "dtype": "bfloat16",
+        "max-model-len": 2048,
+        "max-num-batched-tokens": 2048,
+        "max-num-seqs": 256,
+        "block-size": 32,
+        "kv-cache-memory-bytes": KV_BYTES,
+        "scheduling-policy": "priority",
+        "distributed-executor-backend": "uni",
+    }
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    return vllm_serve(
+        house,
+        "--enforce-eager",
+        *options,
+        VLLM_ENABLE_V1_MULTIPROCESSING="0",
+        OMP_NUM_THREADS=str(len(os.sched_getaffinity(0))),
+    )
+
+
+def tokenwire(house: ExitStack, *options: str) -> Contestant:
+    folder = house.enter_context(tempfile.TemporaryDirectory())
+    server = start_server(Path(folder) / "data", *options)
+    contestant = Contestant(server.process, server.url)
+    house.callback(contestant.stop)
+    server.wait_ready()
+    return contestant
+
+
+def _environment() -> dict[str, str]:
+    quiet = {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+    return {**os.environ, **quiet, "PYTHONPATH": str(ROOT / "backend")}
+
+
+def _log(house: ExitStack) -> Any:
+    return house.enter_context(tempfile.NamedTemporaryFile("w", suffix=".log"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
