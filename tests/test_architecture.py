@@ -65,7 +65,7 @@ LONGER: dict[str, tuple[int, str]] = {
     "backend/tokenwire/generation/generation.py": (385, "one answer's life, told in order"),
     "backend/tokenwire/generation/generations.py": (375, "every way to an answer by its id"),
     "backend/tokenwire/wire/commands.py": (310, "one struct for each client message"),
-    "backend/tokenwire/wire/session.py": (370, "one connection's state"),
+    "backend/tokenwire/wire/session.py": (380, "one connection's state"),
 }
 
 
