@@ -103,6 +103,24 @@ def sockets(app: Quart, door: Door) -> None:
     app.asgi_websocket_class = Seen
 
 
+def plain_sockets(app: Quart, door: Door) -> None:
+    async def say() -> None:
+        while True:
+            sizes = [int(size) for size in str(await websocket.receive()).split()]
+            texts = ["\u00e9" * (size // 2) + "x" * (size % 2) for size in sizes]
+            assert await compat.current_websocket().send_texts(texts, 5)
+
+    async def pour() -> None:
+        await websocket.accept()  # pyright: ignore[reportUnknownMemberType]
+        while await compat.current_websocket().send_texts(["x" * 65_536] * 4, 0.05):
+            pass
+        door.left.set()
+        await door.deaf.wait()
+
+    for handler in (say, pour):
+        app.add_websocket(f"/{handler.__name__}", handler.__name__, handler)
+
+
 @asynccontextmanager
 async def open_door() -> AsyncGenerator[Door, None]:
     app = Quart("door")
@@ -111,6 +129,7 @@ async def open_door() -> AsyncGenerator[Door, None]:
     listener = listen("127.0.0.1", 0)
     door = Door(listener.getsockname()[1])
     sockets(app, door)
+    plain_sockets(app, door)
     app.add_url_rule("/waits", "waits", waiting(door))
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
@@ -208,6 +227,36 @@ async def test_a_handler_can_cut_its_own_connection() -> None:
             await socket.recv()
 
         assert caught.value.rcvd is None
+        await other.send("still here")
+        assert await other.recv() == "'still here'"
+
+
+async def test_texts_of_every_size_arrive_whole_and_in_order() -> None:
+    sizes = [0, 1, 125, 126, 127, 65_535, 65_536, 65_537, 200_000, 2, *range(100)]
+    async with open_door() as door, door.connect("say") as socket:
+        # Pings go out between them meanwhile, and are answered.
+        for _ in range(5):
+            await socket.send(" ".join(map(str, sizes)))
+            for size in sizes:
+                assert len(str(await socket.recv()).encode()) == size
+            await asyncio.sleep(PING_S)
+
+
+async def test_who_sends_to_a_peer_that_takes_nothing_is_told_and_holds_little() -> None:
+    async with open_door() as door:
+        _, writer = await door.connect_unread("pour")
+        await door.left.wait()
+
+        assert 0 < compat.unsent() < 4 * compat.CHUNK
+        writer.transport.abort()
+
+
+async def test_texts_for_a_connection_that_closes_are_dropped() -> None:
+    async with open_door() as door, door.connect("echo") as other:
+        async with door.connect("say") as socket:
+            for _ in range(20):
+                await socket.send("60000 60000")
+        assert socket.close_code == 1000
         await other.send("still here")
         assert await other.recv() == "'still here'"
 

@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "backend")]
 
 from support.server import descendants, start_server, wait_gone  # noqa: E402
+from tokenwire.engine.arguments import cpu_dtype  # noqa: E402
+from tokenwire.engine.catalogue import describe  # noqa: E402
 
 
 HERE = Path(__file__).parent
@@ -149,7 +151,7 @@ def vllm_serve_plain(house: ExitStack) -> Contestant:
 def vllm_serve_ours(house: ExitStack) -> Contestant:
     """`vllm serve` with the engine settings of Tokenwire, as far as it takes them."""
     settings = {
-        "dtype": "bfloat16",
+        "dtype": cpu_dtype(describe(MODEL, "m")),
         "max-model-len": 2048,
         "max-num-batched-tokens": 2048,
         "max-num-seqs": 256,
@@ -171,6 +173,23 @@ def vllm_serve_ours(house: ExitStack) -> Contestant:
 def tokenwire(house: ExitStack, *options: str) -> Contestant:
     folder = house.enter_context(tempfile.TemporaryDirectory())
     server = start_server(Path(folder) / "data", *options)
+    contestant = Contestant(server.process, server.url)
+    house.callback(contestant.stop)
+    server.wait_ready()
+    return contestant
+
+
+def scripted(house: ExitStack, *, step_s: float, **settings: object) -> Contestant:
+    """Tokenwire with a scripted engine that makes a step each `step_s`, 0 for as fast as it can.
+    `settings` are its own, as in the settings file.
+    """
+    folder = house.enter_context(tempfile.TemporaryDirectory())
+    named = {f"TOKENWIRE_{name.upper()}": str(value) for name, value in settings.items()}
+    server = start_server(
+        Path(folder) / "data",
+        program=(str(HERE / "scripted.py"),),
+        environment={"BENCH_STEP_S": str(step_s), **named},
+    )
     contestant = Contestant(server.process, server.url)
     house.callback(contestant.stop)
     server.wait_ready()

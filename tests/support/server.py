@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,16 +66,21 @@ class Server:
             self.process.stdout.close()
 
 
-def start_server(data_dir: Path, *options: str) -> Server:
-    """Start it on a free port and wait for its address. The caller ends it."""
+def start_server(
+    data_dir: Path,
+    *options: str,
+    program: Sequence[str] = ("-m", "tokenwire", "serve"),
+    environment: Mapping[str, str] | None = None,
+) -> Server:
+    """Start it on a free port and wait for its address. The caller ends it. `program`: what Python
+    runs, if not the product.
+    """
     log = data_dir.with_suffix(".log")
     with log.open("w") as errors:
         process = subprocess.Popen(
             [
                 sys.executable,
-                "-m",
-                "tokenwire",
-                "serve",
+                *program,
                 "--port=0",
                 f"--data-dir={data_dir}",
                 *options,
@@ -82,7 +88,7 @@ def start_server(data_dir: Path, *options: str) -> Server:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "backend")},
+            env={**os.environ, "PYTHONPATH": str(ROOT / "backend"), **(environment or {})},
         )
     started = time.monotonic()
     assert process.stdout is not None

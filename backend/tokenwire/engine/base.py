@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import msgspec
+
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -51,8 +53,7 @@ class Sampling:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(msgspec.Struct, frozen=True):
     """What one step added: text (may be empty while a character is incomplete) and its token ids.
 
     `finish` is set on the last delta only. `cached_tokens` counts prompt tokens that came from the

@@ -13,8 +13,8 @@ import time
 
 # Seconds between two tellings of one answer, for each answer that runs beside it; and the most,
 # as nobody is to see less than eight updates a second.
-EACH_S = 0.0004
-LONGEST_S = 0.1
+EACH_S = 0.0005
+LONGEST_S = 0.12
 # A pause is no step: the engine had nothing to do.
 PAUSE_S = 1.0
 _INERTIA = 0.1
@@ -44,4 +44,4 @@ class StreamInterval:
         if took < PAUSE_S:
             self._step_s += _INERTIA * (took - self._step_s) if self._step_s else took
         every = min(LONGEST_S, running * EACH_S)
-        self.tokens = max(1, round(every / self._step_s)) if self._step_s else 1
+        self.tokens = max(1, int(every / self._step_s)) if self._step_s else 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tokenwire.errors import NotSaved
@@ -60,10 +60,11 @@ class _Draft:
     """What one response has to say, and where it will be seen."""
 
     speaker: Speaker
-    events: list[Event] = field(default_factory=list["Event"])
-    token_ids: array[int] = field(default_factory=lambda: array("i"))
-    prompt: Sequence[int] | None = None
-    published: asyncio.Event = field(default_factory=asyncio.Event)
+    events: list[Event]
+    token_ids: array[int]
+    prompt: Sequence[int] | None
+    waiting: list[asyncio.Future[None]] | None = None
+    released: bool = False
 
     def entry(self) -> Entry:
         return Entry(
@@ -89,7 +90,19 @@ class _Draft:
         # One whose generation broke down has closed it already.
         if not self.speaker.log.closed:
             self.speaker.log.append(*self.events)
-        self.published.set()
+        self.release()
+
+    async def published(self) -> None:
+        if not self.released:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.waiting = [*(self.waiting or ()), waiting]
+            await waiting
+
+    def release(self) -> None:
+        self.released = True
+        for waiting in self.waiting or ():
+            if not waiting.done():  # who waited may have gone
+                waiting.set_result(None)
 
 
 class Journal:
@@ -129,10 +142,12 @@ class Journal:
         `prompt`: the token ids of the prompt, once, as soon as they are known.
         """
         if (draft := self._drafts.get(speaker.id)) is None:
-            draft = self._drafts[speaker.id] = _Draft(speaker)
-        draft.events.extend(events)
-        draft.token_ids.extend(token_ids)
-        draft.prompt = draft.prompt if prompt is None else prompt
+            ids = array("i", token_ids)
+            self._drafts[speaker.id] = _Draft(speaker, list(events), ids, prompt)
+        else:
+            draft.events.extend(events)
+            draft.token_ids.extend(token_ids)
+            draft.prompt = draft.prompt if prompt is None else prompt
         self._wake.set()
 
     async def settled(self, response_id: str) -> None:
@@ -141,7 +156,7 @@ class Journal:
             return
         for drafts in (self._writing, self._drafts):
             if (draft := drafts.get(response_id)) is not None:
-                await draft.published.wait()
+                await draft.published()
 
     async def flush(self) -> None:
         """Where the disk has failed, try again now to save what waits."""
@@ -187,7 +202,7 @@ class Journal:
         finally:
             self._ended = True
             for draft in (*self._writing.values(), *self._drafts.values()):
-                draft.published.set()
+                draft.release()
             self._answer(len(self._flushed))
 
     def _answer(self, count: int) -> None:

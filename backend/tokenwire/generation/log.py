@@ -6,8 +6,9 @@ file refuses to know what an event means.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
+
+from tokenwire.generation.bell import Bell
 
 
 if TYPE_CHECKING:
@@ -81,22 +82,18 @@ async def follow(log: Log, after: int, *, silence: float) -> AsyncGenerator[Sequ
 
     An empty batch says that nothing came for `silence` seconds.
     """
-    # The event belongs to this reader alone, so no wake-up can be taken by another.
-    changed = asyncio.Event()
-    unwatch = log.watch(changed.set)
+    # The bell belongs to this reader alone, so no wake-up can be taken by another.
+    bell = Bell(silence)
+    unwatch = log.watch(bell.ring)
     try:
         while True:
-            changed.clear()
             if batch := log.after(after, BATCH):
                 after = batch[-1].sequence_number
                 yield batch
             elif log.closed:
                 return
-            else:
-                try:
-                    async with asyncio.timeout(silence):
-                        await changed.wait()
-                except TimeoutError:
-                    yield ()
+            elif not await bell.wait():
+                yield ()
     finally:
         unwatch()
+        bell.close()

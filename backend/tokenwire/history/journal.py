@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from tokenwire.history.packing import pack_entries, unpack_entries
+from tokenwire.history.prepared import Prepared
 from tokenwire.history.tables import journal
 from tokenwire.history.values import JournalEntry
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-_INSERT = insert(journal)
-_DELETE = delete(journal).where(journal.c.pk.in_(bindparam("rows", expanding=True)))
+_INSERT = Prepared(insert(journal), ["pk", "payload"])
+_DELETE = Prepared(delete(journal).where(journal.c.pk == bindparam("which")))
 _LAST = select(func.coalesce(func.max(journal.c.pk), 0))
 _ALL = select(journal.c.payload).order_by(journal.c.pk)
 
@@ -32,12 +33,11 @@ def append(connection: Connection, pk: int, payload: bytes, done: Sequence[int])
     waits must find no other row under the number of one that is gone.
     """
     remove(connection, done)
-    connection.execute(_INSERT, {"pk": pk, "payload": payload})
+    _INSERT.run(connection, {"pk": pk, "payload": payload})
 
 
 def remove(connection: Connection, done: Sequence[int]) -> None:
-    if done:
-        connection.execute(_DELETE, {"rows": list(done)})
+    _DELETE.run_each(connection, [{"which": pk} for pk in done])
 
 
 def last_pk(connection: Connection) -> int:

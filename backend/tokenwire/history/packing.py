@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from tokenwire.history.prepared import to_json
 from tokenwire.history.values import JournalEntry
 
 
@@ -26,7 +27,7 @@ LEVEL = 1
 
 
 def pack_events(events: Sequence[str]) -> bytes:
-    return zlib.compress(json.dumps(list(events)).encode(), LEVEL)
+    return zlib.compress(to_json(events).encode(), LEVEL)
 
 
 def unpack_events(blob: bytes) -> list[str]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, and_, bindparam, insert, literal, select, update
 
-from tokenwire.history import journal
 from tokenwire.history.packing import pack_events, pack_token_ids, unpack_events
+from tokenwire.history.prepared import Prepared, to_json
 from tokenwire.history.tables import conversation, is_running, item, response, response_log, user
 from tokenwire.history.text import item_text, provisional_title
 from tokenwire.history.trees import delete_below_response
@@ -19,7 +19,6 @@ from tokenwire.history.values import (
     Ended,
     JsonObject,
     NewResponse,
-    Unfinished,
     UnknownConversation,
     UnknownResponse,
     UnknownUser,
@@ -34,12 +33,12 @@ _same = response.alias()
 _previous = response.alias()
 
 # All that a new response must know about what is there already, in one row.
-_SURROUNDINGS = (
+_SURROUNDINGS = Prepared(
     select(
         user.c.pk,
-        _same.c.id.label("same_id"),
-        _previous.c.pk.label("previous_pk"),
-        conversation.c.pk.label("conversation_pk"),
+        _same.c.id,
+        _previous.c.pk,
+        conversation.c.pk,
         conversation.c.title,
         conversation.c.title_source,
     )
@@ -56,13 +55,34 @@ _SURROUNDINGS = (
     )
     .where(user.c.id == bindparam("user"))
 )
-_INSERT = insert(response)
-_INSERT_ITEMS = insert(item)
-_INSERT_LOG = insert(response_log)
+_INSERT = Prepared(
+    insert(response),
+    [
+        *("id", "user_pk", "conversation_pk", "previous_pk", "status", "model", "resource"),
+        *("idempotency_key", "durable", "created_ms", "plan"),
+        "attempts",
+    ],
+)
+_INSERT_ITEM = Prepared(
+    insert(item), ["id", "response_pk", "idx", "direction", "type", "status", "text", "data"]
+)
+_INSERT_LOG = Prepared(insert(response_log), ["response_pk", "events"])
 _UPDATE_CONVERSATION = update(conversation).where(conversation.c.pk == bindparam("which"))
-_END = update(response).where(response.c.pk == bindparam("which"), is_running)
-_ENDING = select(response.c.pk, response.c.conversation_pk).where(
-    response.c.id == bindparam("response"), is_running
+_FINISH = Prepared(
+    update(response).where(response.c.pk == bindparam("which"), is_running),
+    [
+        *("status", "finish_reason", "resource", "last_seq", "prompt_tokens", "cached_tokens"),
+        *("completion_tokens", "queued_ms", "ttft_ms", "decode_ms", "token_ids", "seed"),
+        *("done_ms", "plan"),
+    ],
+)
+_FREE_KEY = Prepared(
+    update(response).where(response.c.pk == bindparam("which")), ["idempotency_key"]
+)
+_ENDING = Prepared(
+    select(response.c.pk, response.c.conversation_pk).where(
+        response.c.id == bindparam("response"), is_running
+    )
 )
 
 _OWN = (
@@ -81,25 +101,6 @@ _OUTPUT = (
     .order_by(item.c.idx)
 )
 _LOG = select(response_log.c.events).where(response_log.c.response_pk == bindparam("which"))
-_INPUT = (
-    select(item.c.data)
-    .where(item.c.response_pk == bindparam("which"), item.c.direction == "in")
-    .order_by(item.c.idx)
-)
-_RUNNING = (
-    select(
-        response,
-        user.c.id.label("user_id"),
-        _previous.c.id.label("previous_id"),
-        conversation.c.id.label("conversation_id"),
-    )
-    .join(user, user.c.pk == response.c.user_pk)
-    .outerjoin(_previous, _previous.c.pk == response.c.previous_pk)
-    .outerjoin(conversation, conversation.c.pk == response.c.conversation_pk)
-    .where(is_running)
-    .order_by(response.c.pk)
-)
-
 _leaf = (
     _OWN.with_only_columns(response.c.pk, response.c.previous_pk, literal(0).label("depth"))
 ).cte("path", recursive=True)
@@ -119,56 +120,55 @@ _CHAIN = (
 
 def begin(connection: Connection, new: NewResponse) -> str | None:
     """The id of the response that has this idempotency key already, or None and it is stored."""
-    place = connection.execute(
-        _SURROUNDINGS,
-        {
-            "user": new.user_id,
-            "key": new.idempotency_key,
-            "previous": new.previous_response_id,
-            "conversation": new.conversation_id,
-        },
-    ).one_or_none()
-    if place is None:
+    asked = {
+        "user": new.user_id,
+        "key": new.idempotency_key,
+        "previous": new.previous_response_id,
+        "conversation": new.conversation_id,
+    }
+    if (place := _SURROUNDINGS.run(connection, asked).fetchone()) is None:
         raise UnknownUser(new.user_id)
-    if place.same_id is not None:
-        return cast("str", place.same_id)
-    if new.previous_response_id is not None and place.previous_pk is None:
+    user_pk, same_id, previous_pk, conversation_pk, title, title_source = place
+    if same_id is not None:
+        return cast("str", same_id)
+    if new.previous_response_id is not None and previous_pk is None:
         raise UnknownResponse(new.previous_response_id)
-    if new.conversation_id is not None and place.conversation_pk is None:
+    if new.conversation_id is not None and conversation_pk is None:
         raise UnknownConversation(new.conversation_id)
-    row: dict[str, object] = {
+    row = {
         "id": new.id,
-        "user_pk": place.pk,
-        "conversation_pk": place.conversation_pk,
-        "previous_pk": place.previous_pk,
+        "user_pk": user_pk,
+        "conversation_pk": conversation_pk,
+        "previous_pk": previous_pk,
         "status": new.resource.get("status", "queued"),
         "model": new.model,
-        "resource": new.resource | {"output": []},
+        "resource": _without_output(new.resource),
         "idempotency_key": new.idempotency_key,
         "durable": new.durable,
         "created_ms": new.created_ms,
-        "plan": new.plan,
+        "plan": None if new.plan is None else to_json(new.plan),
+        "attempts": 0,
     }
-    pk = connection.execute(_INSERT, row).lastrowid
+    pk = cast("int", _INSERT.run(connection, row).lastrowid)
     _insert_items(connection, pk, "in", new.input)
-    if place.conversation_pk is not None:
+    if conversation_pk is not None:
         change: JsonObject = {"model": new.model, "active_leaf_pk": pk}
-        if place.title is None and place.title_source == "auto":
+        if title is None and title_source == "auto":
             change["title"] = provisional_title(new.input)
-        _touch(connection, place.conversation_pk, new.created_ms, change)
+        _touch(connection, conversation_pk, new.created_ms, change)
     return None
 
 
 def finish(connection: Connection, ended: Ended) -> None:
     """A response ends once: one that has ended, or was deleted meanwhile, is left as it is."""
-    found = connection.execute(_ENDING, {"response": ended.id}).one_or_none()
-    if found is None:
+    if (found := _ENDING.run(connection, {"response": ended.id}).fetchone()) is None:
         return
-    change: dict[str, object] = {
-        "which": found.pk,
+    pk, conversation_pk = found
+    change = {
+        "which": pk,
         "status": ended.status,
         "finish_reason": ended.finish_reason,
-        "resource": ended.resource | {"output": []},
+        "resource": _without_output(ended.resource),
         "last_seq": len(ended.events) - 1 if ended.events else None,
         "prompt_tokens": ended.prompt_tokens,
         "cached_tokens": ended.cached_tokens,
@@ -181,53 +181,14 @@ def finish(connection: Connection, ended: Ended) -> None:
         "done_ms": ended.done_ms,
         "plan": None,
     }
+    _FINISH.run(connection, change)
     if not ended.keeps_key:
-        change["idempotency_key"] = None
-    connection.execute(_END, change)
+        _FREE_KEY.run(connection, {"which": pk, "idempotency_key": None})
     output = cast("list[JsonObject]", ended.resource.get("output") or [])
-    _insert_items(connection, found.pk, "out", output)
-    log = {"response_pk": found.pk, "events": pack_events(ended.events)}
-    connection.execute(_INSERT_LOG, log)
-    if found.conversation_pk is not None:
-        _touch(connection, found.conversation_pk, ended.done_ms, {})
-
-
-def unfinished(connection: Connection, last: int) -> list[tuple[int, Unfinished]]:
-    """Every running response with its journal, which is rewritten as one row for each, numbered
-    after `last`; and that row's pk, 0 where nothing was said. Counts the attempt.
-    """
-    found: list[tuple[int, Unfinished]] = []
-    rows = connection.execute(_RUNNING).all()
-    kept = journal.compact(connection, [row.id for row in rows], last)
-    for row in rows:
-        pk, said = kept.get(row.id, (0, None))
-        tokens = len(said.token_ids) if said else 0
-        # Its prompt is written down when it starts: one that only waited ended no server.
-        started = said is not None and said.prompt is not None
-        attempts = 1 if tokens > (row.completion_tokens or 0) else row.attempts + started
-        change = {"which": row.pk, "completion_tokens": tokens, "attempts": attempts}
-        connection.execute(_END, change)
-        items = connection.execute(_INPUT, {"which": row.pk}).scalars().all()
-        begun = NewResponse(
-            id=row.id,
-            user_id=row.user_id,
-            resource=row.resource,
-            input=list(items),
-            model=row.model,
-            previous_response_id=row.previous_id,
-            conversation_id=row.conversation_id,
-            idempotency_key=row.idempotency_key,
-            durable=row.durable,
-            created_ms=row.created_ms,
-            plan=row.plan,
-        )
-        found.append((pk, Unfinished(begun, said, attempts)))
-    return found
-
-
-def forget_attempts(connection: Connection) -> None:
-    """The server ends in good order: nothing that runs is to blame for it."""
-    connection.execute(update(response).where(is_running).values(attempts=0))
+    _insert_items(connection, pk, "out", output)
+    _INSERT_LOG.run(connection, {"response_pk": pk, "events": pack_events(ended.events)})
+    if conversation_pk is not None:
+        _touch(connection, conversation_pk, ended.done_ms, {})
 
 
 def get(connection: Connection, user_id: str, response_id: str) -> JsonObject | None:
@@ -271,10 +232,15 @@ def delete_response(connection: Connection, user_id: str, response_id: str) -> b
     return True
 
 
+def _without_output(resource: JsonObject) -> str:
+    empty: JsonObject = {"output": []}
+    return to_json(resource | empty)
+
+
 def _insert_items(
     connection: Connection, response_pk: int, direction: str, items: Sequence[JsonObject]
 ) -> None:
-    rows = [
+    rows = (
         {
             "id": data["id"],
             "response_pk": response_pk,
@@ -283,12 +249,11 @@ def _insert_items(
             "type": data.get("type", "message"),
             "status": data.get("status"),
             "text": item_text(data),
-            "data": data,
+            "data": to_json(data),
         }
         for idx, data in enumerate(items)
-    ]
-    if rows:
-        connection.execute(_INSERT_ITEMS, rows)
+    )
+    _INSERT_ITEM.run_each(connection, rows)
 
 
 def _touch(connection: Connection, pk: int, now_ms: int, change: JsonObject) -> None:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tokenwire.history import conversations, database, journal, responses, search, users
+from tokenwire.history import (
+    conversations,
+    database,
+    journal,
+    responses,
+    search,
+    unfinished,
+    users,
+)
 from tokenwire.history.cursors import position
 from tokenwire.history.packing import pack_entries
 from tokenwire.history.values import (
@@ -73,7 +81,7 @@ class Store:
     async def close(self) -> None:
         """Write what still waits, tidy up, let go of the file. A second call does nothing."""
         with suppress(SaveFailed):
-            await self._writer.write(responses.forget_attempts)
+            await self._writer.write(unfinished.forget_attempts)
         await self._writer.close()
         await self._readers.dispose()
         self._lock.release()
@@ -157,7 +165,7 @@ class Store:
         of this one. Raises `SaveFailed`.
         """
         last = self._rows.last
-        found = await self._writer.write(lambda c: responses.unfinished(c, last))
+        found = await self._writer.write(lambda c: unfinished.find(c, last))
         for pk, response in found:
             if response.said is not None:
                 self._rows.wrote(pk, [response.said])

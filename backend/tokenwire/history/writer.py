@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from tokenwire.history.prepared import driver
 from tokenwire.history.values import HistoryError, SaveFailed
 
 
@@ -172,17 +173,18 @@ class Writer:
 
 
 def _in_savepoint(connection: Connection, job: _Job) -> None:
-    connection.exec_driver_sql("SAVEPOINT work")
+    run = driver(connection).execute
+    run("SAVEPOINT work")
     try:
         job.result = job.work(connection)
     except Exception as error:  # noqa: BLE001 whatever it is, it is the caller's
         job.error = _as_caller_sees(error)
-        connection.exec_driver_sql("ROLLBACK TO work")
-    connection.exec_driver_sql("RELEASE work")
+        run("ROLLBACK TO work")
+    run("RELEASE work")
 
 
 def _as_caller_sees(error: Exception) -> Exception:
-    if not isinstance(error, SQLAlchemyError):
+    if not isinstance(error, (SQLAlchemyError, sqlite3.Error)):
         return error
     cause = error.orig if isinstance(error, DBAPIError) else error
     failed = SaveFailed(f"the history could not be written: {cause}")

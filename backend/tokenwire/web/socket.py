@@ -13,6 +13,7 @@ from quart import Quart, websocket
 
 from tokenwire import compat
 from tokenwire.errors import InvalidJson, ServerError, TokenwireError
+from tokenwire.generation.bell import Bell
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.intake import Asker
 from tokenwire.web.objects import model_object
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 PROTOCOL = "tokenwire.v1"
 # Subprotocols that other clients offer and expect to hear back; none carries a secret.
 ECHOED = (PROTOCOL, "responses", "realtime")
-FRAMES = 32
 FAILED = "The server failed. It was logged."
 GOING_AWAY, POLICY, INTERNAL_ERROR = 1001, 1008, 1011
 RESTART, TRY_LATER, MALFORMED = 1012, 1013, 4400
@@ -41,7 +41,8 @@ def install(app: Quart, parts: Parts) -> None:
         offered = websocket.requested_subprotocols
         chosen = next((name for name in ECHOED if name in offered), None)
         await websocket.accept(subprotocol=chosen)  # pyright: ignore[reportUnknownMemberType]
-        await Connection(parts, extension=chosen == PROTOCOL).serve()
+        peer = compat.current_websocket()
+        await Connection(parts, peer, extension=chosen == PROTOCOL).serve()
 
     app.add_websocket("/v1/responses", "responses_socket", responses_socket)
 
@@ -57,13 +58,14 @@ class _Ending(Exception):  # noqa: N818  (an end is no error)
 class Connection:
     """One client. Ends with a close code, or with the cancellation that a disconnect is."""
 
-    def __init__(self, parts: Parts, *, extension: bool) -> None:
+    def __init__(self, parts: Parts, peer: compat.PlainWebsocket, *, extension: bool) -> None:
+        self._peer = peer
         self.id = new_id("sock")
         self.user_id = parts.user_id
         self._parts = parts
-        self._woken = asyncio.Event()
+        self._bell = Bell(parts.limits.heartbeat_s)
         self._session = Session(
-            extension=extension, limits=parts.limits.session, wake=self._woken.set
+            extension=extension, limits=parts.limits.session, wake=self._bell.ring
         )
         self._asker = Asker(
             parts.user_id, durable=extension, cached=self._session.cached, origin=self.id
@@ -96,6 +98,7 @@ class Connection:
         finally:
             self._parts.hub.discard(self)
             self._session.close()
+            self._bell.close()
         if code is not None:
             await self._close(code)
 
@@ -121,7 +124,7 @@ class Connection:
 
     async def _read(self) -> NoReturn:
         while True:
-            frame = await websocket.receive()
+            frame = await self._peer.receive()
             if not isinstance(frame, str):
                 self._session.refuse(InvalidJson("A frame must be text, not binary."), None)
                 self._malformed += 1
@@ -138,7 +141,7 @@ class Connection:
 
     async def _hear_of_drain(self) -> None:
         await self._parts.draining.wait()
-        self._woken.set()
+        self._bell.ring()
 
     async def _obey(self, command: Cancel | Attach) -> None:
         generations = self._parts.generations
@@ -159,18 +162,13 @@ class Connection:
     async def _write(self) -> NoReturn:
         limits = self._parts.limits
         while True:
-            self._woken.clear()
             if (create := self._session.next_create()) is not None:
                 await self._start(create)
-                self._woken.set()
-            for index, frame in enumerate(self._session.take()):
-                if not index % FRAMES:
-                    # A write to a reset connection does not yield: without this its cancel never
-                    # runs. What is written between two yields leaves in one system call.
-                    await asyncio.sleep(0)
-                if not await self._send(frame):
-                    compat.abort_current()
-                    raise _Ending(TRY_LATER)
+                self._bell.ring()
+            frames = self._session.take()
+            if frames and not await self._send(frames):
+                compat.abort_current()
+                raise _Ending(TRY_LATER)
             if self._session.idle:
                 if self._parts.draining.is_set():
                     raise _Ending(RESTART)
@@ -180,13 +178,12 @@ class Connection:
 
     async def _wait(self) -> None:
         """Until there is something to do; the page's watchdog is fed in between."""
-        try:
-            async with asyncio.timeout(self._parts.limits.heartbeat_s):
-                await self._woken.wait()
-        except TimeoutError:
-            if self._session.extension:
-                self._pings += 1
-                self.say("tokenwire:ping", t=self._pings)
+        if self._bell.rung:
+            # Neither a write nor this wait gives the loop away then: a cancel would never come.
+            await asyncio.sleep(0)
+        if not await self._bell.wait() and self._session.extension:
+            self._pings += 1
+            self.say("tokenwire:ping", t=self._pings)
 
     async def _start(self, create: Create) -> None:
         try:
@@ -200,18 +197,13 @@ class Connection:
             if (cancel := self._session.started(create, source)) is not None:
                 await self._obey(cancel)
 
-    async def _send(self, frame: str) -> bool:
-        """False when the peer has not taken it in time."""
-        try:
-            async with asyncio.timeout(self._parts.limits.send_timeout_s):
-                await websocket.send(frame)
-        except TimeoutError:
-            return False
-        return True
+    async def _send(self, frames: list[str]) -> bool:
+        """False when the peer has not taken them in time."""
+        return await self._peer.send_texts(frames, self._parts.limits.send_timeout_s)
 
     async def _close(self, code: int) -> None:
         try:
             async with asyncio.timeout(1):
-                await websocket.close(code)
+                await self._peer.close(code)
         except (OSError, RuntimeError, TimeoutError):
             return

@@ -6,7 +6,6 @@ file refuses to know sockets, logs and time: whoever calls it says what happened
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -29,8 +28,7 @@ JsonValue = object
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One numbered event. `json` is the whole event without a stream_id; `delta` is the text it
     adds.
     """

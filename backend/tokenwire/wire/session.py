@@ -127,6 +127,7 @@ class Session:
         self._wake = wake
         self._lanes: dict[str | None, _Lane] = {}
         self._outbox: deque[str] = deque()
+        self._changed: dict[str | None, _Lane] = {}
         self._cache: OrderedDict[str, tuple[str | None, list[Item]]] = OrderedDict()
         self._number = 0
         self.refused_json = 0
@@ -270,7 +271,8 @@ class Session:
         """
         events = list(self._outbox)
         self._outbox.clear()
-        for lane in list(self._lanes.values()):
+        changed, self._changed = self._changed, {}
+        for lane in changed.values():
             events.extend(self._take_lane(lane))
         return list(self._framed(events)) if self.extension else events
 
@@ -305,7 +307,11 @@ class Session:
     def _read(self, lane: _Lane, source: Source, after: int) -> None:
         source.join()
         lane.source, lane.cursor = source, after
-        lane.unwatch = source.log.watch(self._wake)
+        lane.unwatch = source.log.watch(lambda: self._mark(lane))
+        self._mark(lane)
+
+    def _mark(self, lane: _Lane) -> None:
+        self._changed[lane.name] = lane
         self._wake()
 
     def _take_lane(self, lane: _Lane) -> list[str]:
@@ -315,7 +321,7 @@ class Session:
         if events:
             lane.cursor = events[-1].sequence_number
             if lane.cursor < source.log.last_sequence_number:
-                self._wake()
+                self._mark(lane)
         if lane.ahead:
             events, lane.ahead = [*lane.ahead, *events], ()
         if source.log.closed and lane.cursor >= source.log.last_sequence_number:
