@@ -1,10 +1,9 @@
 """Tokenwire as it is, with an engine that knows no model in the place of vLLM: what the server
 itself costs, and how much it can carry. A process of its own, with the command line of `tokenwire`.
 
-All answers step together, as in a continuous batch, one token a step, and what an answer has not
-taken yet comes to it as one piece, as in vLLM. `BENCH_STEP_S`: the seconds of a step, 0 for as fast
-as the event loop goes. `BENCH_INTERVAL`: 0 takes the adaptive interval away. It says the same words
-for the same prompt and refuses to know who reads.
+All answers step together, as in a continuous batch, one token a step. `BENCH_STEP_S`: the seconds
+of a step, 0 for as fast as the event loop goes. `BENCH_INTERVAL`: 0 takes the adaptive interval
+away. It says the same words for the same prompt and refuses to know who reads.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -40,10 +39,24 @@ CONTEXT, ANSWER = 1 << 20, 128
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    left: int
+    take: Callable[[Delta], None]
+    ended: asyncio.Future[None]
+    length: int
     made: int
-    untold: int = 0
-    told: asyncio.Event = field(default_factory=asyncio.Event)
+    told: int
+
+    def step(self, every: int) -> bool:
+        """Make a token. Whether more are to come."""
+        self.made += 1
+        more = self.made < self.length
+        if self.made - self.told >= every or not more:
+            numbers = tuple(number % len(WORDS) for number in range(self.told, self.made))
+            self.told = self.made
+            text = "".join([WORDS[number] for number in numbers])
+            self.take(Delta(text, numbers, None if more else "length"))
+        if not more and not self.ended.done():
+            self.ended.set_result(None)
+        return more
 
 
 class Engine:
@@ -60,25 +73,24 @@ class Engine:
         return Prompt(tuple(range(sum(len(str(m["content"]).split()) for m in messages))))
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
-    ) -> AsyncGenerator[Delta, None]:
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        request_id: str,
+        take: Callable[[Delta], None],
+        resume: Resume | None = None,
+    ) -> None:
         del prompt, request_id
         done = len(resume.token_ids) if resume else 0
-        request = _Request((sampling.max_tokens or ANSWER) - done, done)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        request = _Request(take, ended, sampling.max_tokens or ANSWER, done, done)
         self._running.append(request)
         if self._clock is None:
             self._clock = asyncio.create_task(self._tick())
         try:
-            while request.left or request.untold:
-                await request.told.wait()
-                request.told.clear()
-                start, request.untold = request.made, 0
-                request.made = (sampling.max_tokens or ANSWER) - request.left
-                numbers = tuple(number % len(WORDS) for number in range(start, request.made))
-                text = "".join([WORDS[number] for number in numbers])
-                yield Delta(text, numbers, None if request.left else "length")
+            await ended
         finally:
-            if request.left:
+            if request in self._running:
                 self._running.remove(request)
 
     async def _tick(self) -> None:
@@ -86,12 +98,7 @@ class Engine:
             await asyncio.sleep(STEP_S)
             self._interval.stepped(len(self._running))
             every = self._interval.tokens if ADAPTIVE else 1
-            for request in self._running:
-                request.left -= 1
-                request.untold += 1
-                if request.untold >= every or not request.left:
-                    request.told.set()
-            self._running = [request for request in self._running if request.left]
+            self._running = [request for request in self._running if request.step(every)]
         self._clock = None
 
     async def close(self) -> None:

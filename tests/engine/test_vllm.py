@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,7 +14,9 @@ from typing import Any, cast
 import pytest
 from vllm import SamplingParams
 from vllm.outputs import CompletionOutput, RequestOutput
-from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.exceptions import EngineDeadError
+from vllm.v1.engine.output_processor import RequestOutputCollector
 
 from support.waiting import until
 from tokenwire.engine.base import Delta, Prompt, Resume, Sampling
@@ -32,12 +35,15 @@ def output(text: str, *ids: int, finish: str | None = None, why: Any = None) -> 
 
 
 class Llm:
-    """Says `steps`; after them it waits for ever. `settled` opens the engine's hands."""
+    """Says `steps`, the first `early` of them before its queue is handed out; after them it says
+    nothing more. `settled` opens the engine's hands.
+    """
 
-    def __init__(self, *steps: RequestOutput | Exception) -> None:
+    def __init__(self, *steps: RequestOutput | Exception, early: int = 0) -> None:
         self.steps = steps
+        self.early = early
         self.params: list[SamplingParams] = []
-        self.aborted = False
+        self.aborted: list[str] = []
         self.settling = 0
         self.settled = asyncio.Event()
         self.handling = False
@@ -52,22 +58,24 @@ class Llm:
     def _run_output_handler(self) -> None:
         self.handling = True
 
-    async def generate(
-        self, prompt: object, params: SamplingParams, request_id: str, *, priority: int
-    ) -> AsyncGenerator[RequestOutput, None]:
-        del prompt, request_id, priority
+    async def add_request(
+        self, request_id: str, prompt: object, params: SamplingParams, *, priority: int
+    ) -> RequestOutputCollector:
+        del prompt, priority
         self.params.append(params)
-        try:
-            for step in self.steps:
-                if isinstance(step, Exception):
-                    raise step
-                yield step
-                if step.finished:
-                    return
-            await asyncio.Event().wait()
-        except (GeneratorExit, asyncio.CancelledError):
-            self.aborted = True
-            raise
+        queue = RequestOutputCollector(RequestOutputKind.DELTA, request_id)
+        for step in self.steps[: self.early]:
+            queue.put(step)
+        asyncio.get_running_loop().call_soon(self._say, queue)
+        return queue
+
+    def _say(self, queue: RequestOutputCollector) -> None:
+        for step in self.steps[self.early :]:
+            queue.put(step)
+
+    async def abort(self, request_id: str, *, internal: bool = False) -> None:
+        del internal
+        self.aborted.append(request_id)
 
     async def settle(self) -> None:
         assert self.aborted
@@ -80,8 +88,25 @@ def engine(llm: Llm, *, let_go_s: float = 60.0) -> VllmEngine:
     return VllmEngine(cast("Any", llm), EngineOptions(run_dir=Path(), recovery=policy))
 
 
-async def read(llm: Llm, resume: Resume | None = None) -> list[Delta]:
-    return [delta async for delta in engine(llm).generate(PROMPT, Sampling(), "r", resume)]
+async def read(
+    llm: Llm, resume: Resume | None = None, deltas: list[Delta] | None = None
+) -> list[Delta]:
+    deltas = [] if deltas is None else deltas
+    await engine(llm).generate(PROMPT, Sampling(), "r", deltas.append, resume)
+    return deltas
+
+
+@asynccontextmanager
+async def left_after_a_delta(llm: Llm, **options: float) -> AsyncGenerator[asyncio.Task[None]]:
+    """A reader that was cancelled when it had something."""
+    deltas = list[Delta]()
+    answering = engine(llm, **options).generate(PROMPT, Sampling(), "r", deltas.append)
+    reading = asyncio.create_task(answering)
+    await until(lambda: bool(deltas))
+    reading.cancel()
+    yield reading
+    with suppress(asyncio.CancelledError):
+        await reading
 
 
 async def test_it_listens_for_deaths_from_the_start() -> None:
@@ -92,11 +117,33 @@ async def test_it_listens_for_deaths_from_the_start() -> None:
 
 async def test_a_request_that_is_given_up_fails_with_its_reason_after_its_text() -> None:
     llm = Llm(output("a", 1), output("b", 2, finish="error", why="It was to blame."))
-    stream = engine(llm).generate(PROMPT, Sampling(), "r")
-    assert [await anext(stream), await anext(stream)] == [Delta("a", (1,)), Delta("b", (2,))]
+    deltas = list[Delta]()
     with pytest.raises(EngineDead, match=r"It was to blame\."):
-        await anext(stream)
+        await read(llm, deltas=deltas)
+    assert deltas == [Delta("a", (1,)), Delta("b", (2,))]
     assert llm.settling == 0
+
+
+async def test_what_came_before_the_queue_was_handed_out_is_not_lost() -> None:
+    for early in range(4):
+        # vLLM's queue joins what waits in it, in place.
+        steps = output("a", 1), output("b", 2), output("c", 3, finish="stop")
+        deltas = await read(Llm(*steps, early=early))
+        assert "".join(delta.text for delta in deltas) == "abc"
+        assert [id for delta in deltas for id in delta.token_ids] == [1, 2, 3]
+        assert deltas[-1].finish == "stop"
+
+
+async def test_a_taker_that_breaks_down_ends_its_own_answer_alone() -> None:
+    llm = Llm(output("a", 1), output("b", 2, finish="stop"))
+
+    def take(_: Delta) -> None:
+        raise LookupError("mine")
+
+    # What the queue is given never raises: `_say` would have ended with it.
+    with pytest.raises(LookupError, match="mine"):
+        await engine(llm).generate(PROMPT, Sampling(), "r", take)
+    assert llm.aborted == ["r"]
 
 
 async def test_a_failure_without_a_reason_has_a_sentence_too() -> None:
@@ -125,28 +172,27 @@ async def test_an_answer_that_begins_goes_on_from_nothing(resume: Resume | None)
 
 @pytest.mark.parametrize("finish", ["stop", "length"])
 async def test_an_answer_that_had_ended_ends_at_once(finish: Any) -> None:
-    error = EngineGenerateError()
-    error.__cause__ = AnswerComplete(finish, "rest")
-    assert await read(Llm(error), Resume((1,), 0)) == [Delta("rest", (), finish)]
+    llm = Llm(AnswerComplete(finish, "rest"))
+    assert await read(llm, Resume((1,), 0)) == [Delta("rest", (), finish)]
 
 
 async def test_any_other_failure_of_one_request_stays_what_it_is() -> None:
-    with pytest.raises(EngineGenerateError):
-        await read(Llm(EngineGenerateError()), Resume((1,), 0))
+    llm = Llm(RuntimeError("strange"))
+    with pytest.raises(RuntimeError, match="strange"):
+        await read(llm, Resume((1,), 0))
+    assert llm.aborted == ["r"]
 
 
 async def test_a_cancel_waits_until_the_engine_has_let_go() -> None:
     llm = Llm(output("a", 1))
-    stream = engine(llm).generate(PROMPT, Sampling(), "r")
-    await anext(stream)
-    closing = asyncio.ensure_future(stream.aclose())
-    await until(lambda: llm.settling == 1)
-    assert not closing.done()
-    llm.settled.set()
-    await closing
+    async with left_after_a_delta(llm) as reading:
+        await until(lambda: llm.settling == 1)
+        assert llm.aborted == ["r"]
+        assert not reading.done()
+        llm.settled.set()
 
 
-async def test_so_does_the_cancel_of_a_reader_that_waits() -> None:
+async def test_so_does_the_cancel_of_a_reader_that_has_nothing_yet() -> None:
     llm = Llm()
     reading = asyncio.ensure_future(read(llm))
     await until(lambda: bool(llm.params))
@@ -159,16 +205,27 @@ async def test_so_does_the_cancel_of_a_reader_that_waits() -> None:
 
 
 async def test_it_does_not_wait_for_ever(caplog: pytest.LogCaptureFixture) -> None:
-    llm = Llm(output("a", 1))
-    stream = engine(llm, let_go_s=0.001).generate(PROMPT, Sampling(), "r")
-    await anext(stream)
-    await stream.aclose()
+    async with left_after_a_delta(Llm(output("a", 1)), let_go_s=0.001):
+        pass
     assert "let go of r" in caplog.text
 
 
 async def test_an_answer_that_has_ended_is_not_waited_for() -> None:
     llm = Llm(output("a", 1, finish="stop"))
-    stream = engine(llm).generate(PROMPT, Sampling(), "r")
-    await anext(stream)
-    await stream.aclose()
+    async with left_after_a_delta(llm):
+        pass
     assert llm.settling == 0
+    assert not llm.aborted
+
+
+async def test_nothing_is_taken_after_a_cancel() -> None:
+    llm = Llm(output("a", 1))
+    deltas = list[Delta]()
+    reading = asyncio.ensure_future(read(llm, deltas=deltas))
+    await until(lambda: bool(deltas))
+    llm.settled.set()
+    llm.steps = (output("b", 2, finish="stop"),)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert deltas == [Delta("a", (1,))]

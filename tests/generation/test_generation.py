@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Callable
 
 import pytest
 
@@ -237,12 +236,15 @@ class ClingingEngine(ScriptedEngine):
     """Lets go of a request only a while after it was aborted."""
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
-    ) -> AsyncGenerator[Delta, None]:
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        request_id: str,
+        take: Callable[[Delta], None],
+        resume: Resume | None = None,
+    ) -> None:
         try:
-            async with aclosing(super().generate(prompt, sampling, request_id, resume)) as stream:
-                async for delta in stream:
-                    yield delta
+            await super().generate(prompt, sampling, request_id, take, resume)
         finally:
             await asyncio.sleep(0.05)
 

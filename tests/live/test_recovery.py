@@ -85,12 +85,19 @@ class Answer:
         self.prompt, self.kind = ORDERS[number]
         self.sampling = sampling or KINDS[self.kind]
         self.deltas: list[Delta] = []
-        self.stream = room.engine.generate(self.prompt, self.sampling, f"r{number}")
+        self.answering = room.engine.generate(
+            self.prompt, self.sampling, f"r{number}", self.deltas.append
+        )
 
     async def read(self) -> Answer:
-        async for delta in self.stream:
-            self.deltas.append(delta)
+        await self.answering
         return self
+
+    async def begun(self) -> asyncio.Task[Answer]:
+        """Its reading, which has something already."""
+        reading = asyncio.create_task(self.read())
+        await until(lambda: bool(self.deltas))
+        return reading
 
     @property
     def whole(self) -> tuple[str, tuple[int, ...], str | None]:
@@ -100,6 +107,12 @@ class Answer:
 def joined(deltas: list[Delta]) -> tuple[str, tuple[int, ...], str | None]:
     text = "".join(delta.text for delta in deltas)
     return text, tuple(id for delta in deltas for id in delta.token_ids), deltas[-1].finish
+
+
+async def leave(reading: asyncio.Task[Answer]) -> None:
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
 
 
 @pytest.fixture(scope="module")
@@ -199,9 +212,8 @@ async def test_an_answer_goes_on_from_any_record_of_it(
     async def go_on(number: int, answer: Answer, cut: int, rest: list[Delta]) -> None:
         text, ids, _ = joined(answer.deltas[:cut])
         resume = Resume(ids, len(text))
-        stream = room.engine.generate(answer.prompt, answer.sampling, f"again{number}", resume)
-        async for delta in stream:
-            rest.append(delta)  # noqa: PERF401 - what came before an error is worth seeing
+        name = f"again{number}"
+        await room.engine.generate(answer.prompt, answer.sampling, name, rest.append, resume)
 
     await asyncio.gather(*(go_on(number, *each) for number, each in enumerate(going)))
     wrong = [
@@ -218,7 +230,9 @@ async def test_an_answer_that_had_ended_ends_at_once(room: Room, undisturbed: li
 
     async def rest(sampling: Sampling, count: int) -> list[Delta]:
         resume = Resume(ids[:count], len(text))
-        return [each async for each in room.engine.generate(answer.prompt, sampling, "e", resume)]
+        deltas = list[Delta]()
+        await room.engine.generate(answer.prompt, sampling, "e", deltas.append, resume)
+        return deltas
 
     assert await rest(answer.sampling, TOKENS) == [Delta("", (), "length")]
     stopped = replace(answer.sampling, stop_token_ids=(ids[4],))
@@ -231,8 +245,7 @@ async def test_a_cancelled_answer_is_out_of_the_engine_when_the_cancel_returns(
     room: Room,
 ) -> None:
     long = Answer(room, 0, replace(KINDS["greedy"], max_tokens=900))
-    await anext(long.stream)
-    await long.stream.aclose()
+    await leave(await long.begun())
     core = room.engine._core  # pyright: ignore[reportPrivateUsage]
     # The first answers may come before the worker has been told of the end.
     working = [await core.call_utility_async("has_work") for _ in range(3)]
@@ -245,11 +258,11 @@ async def test_a_cancel_during_a_recovery_returns_at_once_and_stays(
     leaving = Answer(room, 0, replace(KINDS["greedy"], max_tokens=900))
     staying = [Answer(room, number) for number in range(4)]
     reading = [asyncio.ensure_future(answer.read()) for answer in staying]
-    await anext(leaving.stream)
+    left = await leaving.begun()
     recoveries = room.count("recovering")
     room.kill()
     await until(lambda: room.count("recovering") > recoveries)
-    await leaving.stream.aclose()
+    await leave(left)
     assert room.count("ready") == recoveries, "it waited for the next engine"
     late = asyncio.ensure_future(Answer(room, 4).read())
     await room.follow()
@@ -283,15 +296,13 @@ async def test_each_model_has_its_own_deaths_and_a_death_beyond_the_budget_is_to
         recoveries = room.count("recovering")
         prompt = await demo.engine.render([{"role": "user", "content": "Count to 100."}])
         greedy = replace(KINDS["greedy"], max_tokens=300)
-        alone = [each async for each in demo.engine.generate(prompt, greedy, "alone")]
+        alone, deltas = list[Delta](), list[Delta]()
+        await demo.engine.generate(prompt, greedy, "alone", alone.append)
 
-        deltas = list[Delta]()
+        def read() -> asyncio.Task[None]:
+            return asyncio.create_task(demo.engine.generate(prompt, greedy, "demo", deltas.append))
 
-        async def read() -> None:
-            async for delta in demo.engine.generate(prompt, greedy, "demo"):
-                deltas.append(delta)
-
-        reading = asyncio.ensure_future(read())
+        reading = read()
         other = asyncio.ensure_future(Answer(room, 0).read())
         await until(lambda: bool(deltas))
         demo.kill()
@@ -302,7 +313,7 @@ async def test_each_model_has_its_own_deaths_and_a_death_beyond_the_budget_is_to
         assert room.count("recovering") == recoveries
 
         deltas.clear()
-        reading = asyncio.ensure_future(read())
+        reading = read()
         await until(lambda: bool(deltas))
         demo.kill()
         with pytest.raises(EngineDead):

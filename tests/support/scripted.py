@@ -66,8 +66,13 @@ class ScriptedEngine:
         return Prompt(ids)
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
-    ) -> AsyncGenerator[Delta, None]:
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        request_id: str,
+        take: Callable[[Delta], None],
+        resume: Resume | None = None,
+    ) -> None:
         self.started.append(request_id)
         self.running.add(request_id)
         ended = False
@@ -86,7 +91,7 @@ class ScriptedEngine:
                     self.alive = self.alive and not isinstance(step, EngineDead)
                     raise step
                 ended = step.finish is not None
-                yield step
+                take(step)
             ended = True
         finally:
             self.running.discard(request_id)

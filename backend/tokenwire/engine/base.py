@@ -7,7 +7,7 @@ scripted engine in the tests and `engine/vllm.py` stand behind the same words.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -127,15 +127,22 @@ class Engine(Protocol):
         """
         ...
 
-    def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
-    ) -> AsyncGenerator[Delta, None]:
-        """Stream the answer, or what is left of one: then `prompt` and `sampling` are those it was
-        begun with, and the deltas are those that an undisturbed run would still have given.
+    async def generate(
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        request_id: str,
+        take: Callable[[Delta], None],
+        resume: Resume | None = None,
+    ) -> None:
+        """Hand the answer to `take`, delta by delta, to its end; or what is left of an answer: then
+        `prompt` and `sampling` are those it was begun with, and the deltas are those that an
+        undisturbed run would still have given.
 
-        Closing the generator aborts it in the engine and returns when the engine has let go of it.
-        Raises InvalidRequest for a request that the engine refuses and EngineDead when the engine
-        can't be kept alive.
+        `take` is called where the engine's outputs are read, so that no task wakes for a token;
+        what it raises ends this answer alone. A cancel aborts the answer in the engine and returns
+        when the engine has let go of it. Raises InvalidRequest for a request that the engine
+        refuses and EngineDead when the engine can't be kept alive.
         """
         ...
 

@@ -16,7 +16,6 @@ import asyncio
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -40,11 +39,12 @@ from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest, 
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
     from vllm import RequestOutput, SamplingParams
     from vllm.v1.engine.async_llm import AsyncLLM
+    from vllm.v1.engine.output_processor import RequestOutputCollector
 
     from tokenwire.engine.recovery import RecoveringClient
 
@@ -184,39 +184,53 @@ class VllmEngine:
         return Prompt(tuple(cast("Any", prompts[0])["prompt_token_ids"]))
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, resume: Resume | None = None
-    ) -> AsyncGenerator[Delta, None]:
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        request_id: str,
+        take: Callable[[Delta], None],
+        resume: Resume | None = None,
+    ) -> None:
         from vllm.exceptions import VLLMClientError
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+        from vllm.v1.engine.exceptions import EngineDeadError
 
         from tokenwire.engine.hooks import AnswerComplete
 
-        ended = False
+        answer = _Answer(take)
+        queue = None
         try:
-            stream = self._llm.generate(
+            # Not AsyncLLM.generate: between its queue and us stand two generators and a wake-up for
+            # each token.
+            queue = await self._llm.add_request(
+                request_id,
                 {"type": "token", "prompt_token_ids": list(prompt.token_ids)},
                 self._params(prompt, sampling, resume),
-                request_id,
                 priority=sampling.priority,
             )
-            async with aclosing(stream):
-                async for output in stream:
-                    ended = output.finished
-                    yield _delta(output)
-                    if output.outputs[0].finish_reason == "error":
-                        raise EngineDead(str(output.outputs[0].stop_reason or ENDED))
-        except (GeneratorExit, asyncio.CancelledError):
-            if not ended:
+            await answer.stand_in_for(queue)
+        except asyncio.CancelledError:
+            if not answer.finished:
+                await self._abort(queue, request_id)
                 await self._let_go(request_id)
             raise
+        except AnswerComplete as done:
+            take(Delta(done.text, (), cast("FinishReason", done.finish)))
         except EngineDeadError as error:
             raise EngineDead(ENDED) from error
-        except EngineGenerateError as error:
-            if not isinstance(done := error.__cause__, AnswerComplete):
-                raise
-            yield Delta(done.text, (), cast("FinishReason", done.finish))
+        except EngineDead:
+            raise
         except (VLLMClientError, ValueError) as error:
             raise _refusal(error) from error
+        except Exception:
+            await self._abort(queue, request_id)
+            raise
+
+    async def _abort(self, queue: RequestOutputCollector | None, request_id: str) -> None:
+        if queue is not None:
+            await self._llm.abort(queue.request_id, internal=True)
+        else:
+            # It may be in the engine already, under a name that nobody has been told.
+            await self._llm.abort(request_id)
 
     async def _let_go(self, request_id: str) -> None:
         """Wait until the engine has done the abort, which was sent when the stream closed."""
@@ -250,6 +264,43 @@ class VllmEngine:
             output_kind=RequestOutputKind.DELTA,
             extra_args=extra,
         )
+
+
+class _Answer:
+    """Stands in the place of the queue that AsyncLLM has for one request, and takes what comes
+    there and then.
+    """
+
+    def __init__(self, take: Callable[[Delta], None]) -> None:
+        self._take = take
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.finished = False
+
+    async def stand_in_for(self, queue: RequestOutputCollector) -> None:
+        """Wait for the end. Raises what ended it."""
+        early = queue.get_nowait()
+        queue.put = cast("Any", self.put)
+        if early is not None:
+            self.put(cast("RequestOutput", early))
+        await self._end
+
+    def put(self, output: RequestOutput | Exception) -> None:
+        """Never raises: who calls reads the outputs of all."""
+        if self._end.done():
+            return
+        if isinstance(output, Exception):
+            self._end.set_exception(output)
+            return
+        try:
+            self._take(_delta(output))
+        except Exception as error:  # noqa: BLE001 the answer's own, told where it is waited for
+            self._end.set_exception(error)
+            return
+        self.finished = output.finished
+        if output.outputs[0].finish_reason == "error":
+            self._end.set_exception(EngineDead(str(output.outputs[0].stop_reason or ENDED)))
+        elif output.finished:
+            self._end.set_result(None)
 
 
 def _import_vllm() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -26,7 +25,7 @@ from tokenwire.wire.events import Event, Response, usage
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import Delta, Engine, Engines, Prompt
+    from tokenwire.engine.base import Delta, Engine, Engines, FinishReason, Prompt
     from tokenwire.generation.admission import Line, Ticket
     from tokenwire.generation.journal import Journal
     from tokenwire.generation.log import Log
@@ -100,6 +99,7 @@ class Generation:
         self._running = False
         self._ending = False
         self._was: str = response.status
+        self._finish_reason: FinishReason | None = None
         self._stop_reason: StopReason | None = None
         self._watch = Stopwatch(past.age_s if past else 0.0)
         self._notices = Notices(self._said, tools.line)
@@ -251,13 +251,8 @@ class Generation:
             self._start(engine)
             done = tuple(self._said.token_ids)
             resume = Resume(done, len(self._said.text)) if done else None
-            stream = engine.generate(prompt, sampling_of(order.create), self.id, resume)
-            finish = None
-            async with aclosing(stream):
-                async for delta in stream:
-                    self._receive(delta)
-                    finish = delta.finish or finish
-        return outcome_of(finish)
+            await engine.generate(prompt, sampling_of(order.create), self.id, self._receive, resume)
+        return outcome_of(self._finish_reason)
 
     def _start(self, engine: Engine) -> None:
         self._watch.mark("started")
@@ -271,6 +266,7 @@ class Generation:
     def _receive(self, delta: Delta) -> None:
         if delta.cached_tokens:
             self._cached = delta.cached_tokens
+        self._finish_reason = delta.finish
         said = self._said
         if delta.token_ids and not said.token_ids:
             self._watch.mark("first_token")
