@@ -52,15 +52,22 @@ async def _chunks(
 ) -> AsyncGenerator[bytes, None]:
     source.join()
     loop = asyncio.get_running_loop()
+    connection = compat.chunked_connection()
     try:
         async for batch in follow(source.log, after, silence=SILENCE_S):
             # A comment makes a write, and only a failing write shows that the peer is gone.
-            if chunk := encode(batch) if batch else b": still here\n\n":
-                guard = loop.call_later(send_timeout_s, compat.abort_current)
-                try:
-                    yield chunk
-                finally:
-                    guard.cancel()
+            if not (chunk := encode(batch) if batch else b": still here\n\n"):
+                continue
+            if connection is not None:
+                if not await connection.put_chunk(chunk, send_timeout_s):
+                    connection.abort()
+                    return
+                continue
+            guard = loop.call_later(send_timeout_s, compat.abort_current)
+            try:
+                yield chunk
+            finally:
+                guard.cancel()
             # A write to a reset connection does not yield; without this its cancel never runs.
             await asyncio.sleep(0)
         if source.status not in RUNNING:
