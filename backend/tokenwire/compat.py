@@ -38,10 +38,9 @@ GOODBYE_S = 1.0
 POLICY_VIOLATION = 1008
 # Bytes that are written at once, and that wait for a peer before whoever sends waits too.
 CHUNK = 65_536
+_WHOLE_TEXT, _TWO_BYTES, _EIGHT_BYTES = 0x81, 126, 127
 # The place of `tcpi_last_data_recv`, in milliseconds, in Linux's `struct tcp_info`.
 _LAST_DATA_RECEIVED = 52
-
-_WHOLE_TEXT, _TWO_BYTES, _EIGHT_BYTES = 0x81, 126, 127
 
 _connections: weakref.WeakSet[TrackedTCPServer] = weakref.WeakSet()
 _current: contextvars.ContextVar[TrackedTCPServer | None] = contextvars.ContextVar(
@@ -274,10 +273,7 @@ def unsent() -> int:
 
 def abort_stalled() -> int:
     """Cut every connection with unsent bytes. Returns how many."""
-    stalled = [connection for connection in _connections if connection.unsent]
-    for connection in stalled:
-        connection.abort()
-    return len(stalled)
+    return _abort([connection for connection in _connections if connection.unsent])
 
 
 def abort_silent(seconds: float) -> int:
@@ -287,9 +283,13 @@ def abort_silent(seconds: float) -> int:
     so one that is gone without a word, behind a proxy that still takes its bytes, would stay.
     """
     silent = [c for c in list(_connections) if c.answers_pings and _silence_of(c) > seconds]
-    for connection in silent:
+    return _abort(silent)
+
+
+def _abort(connections: Sequence[TrackedTCPServer]) -> int:
+    for connection in connections:
         connection.abort()
-    return len(silent)
+    return len(connections)
 
 
 def _silence_of(connection: TrackedTCPServer) -> float:
@@ -299,5 +299,4 @@ def _silence_of(connection: TrackedTCPServer) -> float:
         return 0.0
 
 
-def _no_extensions(*_: object) -> None:
-    return None
+def _no_extensions(*_: object) -> None: ...

@@ -18,7 +18,6 @@ from tokenwire.errors import (
 from tokenwire.generation.records import Unfinished
 from tokenwire.history.values import (
     Ended,
-    JournalEntry,
     NewResponse,
     ReadFailed,
     SaveFailed,
@@ -75,11 +74,8 @@ class StoredRecords:
         return await _read(self._store.keyed(user_id, key))
 
     async def journal(self, entries: Sequence[Entry]) -> None:
-        rows = [
-            JournalEntry(e.response_id, e.first, e.events, e.token_ids, e.prompt) for e in entries
-        ]
         try:
-            await self._store.journal(rows)
+            await self._store.journal(entries)
         except SaveFailed as error:
             raise NotSaved(str(error)) from error
 

@@ -50,6 +50,7 @@ class Llm:
         self.errored = False
         self.engine_core = self
         self.output_handler = None
+        self.output_processor = SimpleNamespace(request_states=dict[str, object]())
         self.model_config = SimpleNamespace(
             max_model_len=100, get_diff_sampling_param=lambda: {"temperature": 0.5}
         )

@@ -25,6 +25,7 @@ from tokenwire.generation import journal
 from tokenwire.generation.generation import Generation
 from tokenwire.generation.transcript import Transcript
 from tokenwire.wire.events import Response
+from tokenwire.wire.kept import kept_events
 
 
 WORDS = ("One", " two", " three.")
@@ -42,7 +43,8 @@ async def held(shop: Workshop, delta: int) -> Generation:
 
 
 def journalled(shop: Workshop, id: str) -> list[str]:
-    return [event for entry in shop.records.rows[id].journal for event in entry.events]
+    kept = [event for entry in shop.records.rows[id].journal for event in entry.events]
+    return [event.json for event in kept_events(kept)]
 
 
 async def test_nobody_sees_an_event_before_it_is_on_disk() -> None:
@@ -213,7 +215,7 @@ async def test_what_was_dropped_is_written_down_whole_once_the_disk_works_again(
         await until(lambda: stores(generation)[-1] is True)
 
         (entry,) = shop.records.rows[generation.id].journal
-        assert list(entry.events) == [event.json for event in generation.log.after(-1)]
+        assert kept_events(entry.events) == generation.log.after(-1)
         assert list(entry.token_ids) == [1, 2]
         assert entry.prompt
         shop.engine.go.set()

@@ -1,8 +1,12 @@
-"""The pacer: what is marked is flushed once a tick, together, and less often on a busy loop."""
+"""The pacer: what has been silent is flushed at once, the rest once a tick, together, and less
+often on a busy loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 
 import pytest
 
@@ -11,9 +15,10 @@ from tokenwire.generation.pacer import INTERVAL_S, SLOWEST_S, Pacer
 
 
 class Page:
-    """Counts its flushes."""
+    """Counts its flushes. `told_at`: for ever just now, if not told otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, told_at: float = math.inf) -> None:
+        self.told_at = told_at
         self.flushes = 0
         self.flushed = asyncio.Event()
 
@@ -37,6 +42,35 @@ async def test_what_is_marked_many_times_is_flushed_once() -> None:
     await flushed(page, other)
 
     assert (page.flushes, other.flushes) == (1, 1)
+    running.cancel()
+
+
+def test_what_has_said_nothing_for_an_interval_is_flushed_at_once() -> None:
+    pacer, page = Pacer(), Page(time.monotonic() - INTERVAL_S)
+    pacer.mark(page)
+
+    assert page.flushes == 1
+
+
+def test_what_has_said_something_just_now_is_not() -> None:
+    pacer, page = Pacer(), Page(time.monotonic() + 10)
+    pacer.mark(page)
+
+    assert page.flushes == 0
+
+
+async def test_a_busy_loop_is_noticed_also_where_all_is_flushed_at_once() -> None:
+    pacer = Pacer()
+    running = asyncio.create_task(pacer.run())
+    silent_for = 2 * INTERVAL_S
+    pacer.mark(Page(time.monotonic() - silent_for))
+    await asyncio.sleep(0)
+    time.sleep(0.1)  # noqa: ASYNC251 the loop is busy
+    await asyncio.sleep(0.01)
+    page = Page(time.monotonic() - silent_for)
+    pacer.mark(page)
+
+    assert page.flushes == 0
     running.cancel()
 
 

@@ -18,9 +18,9 @@ from tokenwire.wire.events import (
     Narrator,
     Response,
     new_response,
-    stored_event,
     usage,
 )
+from tokenwire.wire.kept import kept_events, stored_event
 
 
 SDK_EVENT: TypeAdapter[object] = TypeAdapter(ResponseStreamEvent)
@@ -134,6 +134,23 @@ def test_whatever_the_text_is_the_json_says_it_exactly(deltas: list[str]) -> Non
     done = next(body for body in bodies(events) if body["type"] == "response.output_text.done")
     assert told == deltas
     assert done["text"] == "".join(deltas)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.text(min_size=1), min_size=1))
+def test_what_is_kept_of_events_makes_the_same_events_again(deltas: list[str]) -> None:
+    events = whole_answer(narrator(), *deltas)
+
+    for count in (len(events), len(events) - 1, 4, 1):
+        assert kept_events([event.kept for event in events[:count]]) == events[:count]
+        # As versions before this one kept them.
+        assert kept_events([event.json for event in events[:count]]) == events[:count]
+
+
+def test_little_is_kept_of_a_delta() -> None:
+    event = narrator().text("word")[-1]
+
+    assert len(event.kept) == len("word") + 1
 
 
 def test_an_event_carries_its_delta_beside_its_json() -> None:

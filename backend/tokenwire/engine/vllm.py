@@ -1,9 +1,9 @@
 """AsyncLLM behind the Engine protocol: start an engine process, render a chat, stream an answer,
 end it.
 
-With core.py, recovery.py, hooks.py, executor.py, parsing.py and preload.py the only importer of
-vLLM. It refuses to know users, responses and sockets. The import itself takes six seconds, so it
-happens inside `start`, in a thread.
+With answer.py, core.py, recovery.py, hooks.py, executor.py, parsing.py and preload.py the only
+importer of vLLM. It refuses to know users, responses and sockets. The import itself takes six
+seconds, so it happens inside `start`, in a thread.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from tokenwire.engine.answer import ENDED, Answer
 from tokenwire.engine.arguments import engine_arguments, sampling_arguments
 from tokenwire.engine.base import (
     Delta,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from vllm import RequestOutput, SamplingParams
+    from vllm import SamplingParams
     from vllm.v1.engine.async_llm import AsyncLLM
     from vllm.v1.engine.output_processor import RequestOutputCollector
 
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 1.0
-ENDED = "The engine process ended while it was answering."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,18 +196,17 @@ class VllmEngine:
 
         from tokenwire.engine.hooks import AnswerComplete
 
-        answer = _Answer(take)
+        answer = Answer(take)
         queue = None
         try:
-            # Not AsyncLLM.generate: between its queue and us stand two generators and a wake-up for
-            # each token.
+            # AsyncLLM.generate puts two generators and a wake-up between each token and us.
             queue = await self._llm.add_request(
                 request_id,
                 {"type": "token", "prompt_token_ids": list(prompt.token_ids)},
                 self._params(prompt, sampling, resume),
                 priority=sampling.priority,
             )
-            await answer.stand_in_for(queue)
+            await answer.stand_in_for(queue, self._llm.output_processor)
         except asyncio.CancelledError:
             if not answer.finished:
                 await self._abort(queue, request_id)
@@ -215,10 +214,8 @@ class VllmEngine:
             raise
         except AnswerComplete as done:
             take(Delta(done.text, (), cast("FinishReason", done.finish)))
-        except EngineDeadError as error:
-            raise EngineDead(ENDED) from error
-        except EngineDead:
-            raise
+        except (EngineDeadError, EngineDead) as error:
+            raise error if isinstance(error, EngineDead) else EngineDead(ENDED) from error
         except (VLLMClientError, ValueError) as error:
             raise _refusal(error) from error
         except Exception:
@@ -266,43 +263,6 @@ class VllmEngine:
         )
 
 
-class _Answer:
-    """Stands in the place of the queue that AsyncLLM has for one request, and takes what comes
-    there and then.
-    """
-
-    def __init__(self, take: Callable[[Delta], None]) -> None:
-        self._take = take
-        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.finished = False
-
-    async def stand_in_for(self, queue: RequestOutputCollector) -> None:
-        """Wait for the end. Raises what ended it."""
-        early = queue.get_nowait()
-        queue.put = cast("Any", self.put)
-        if early is not None:
-            self.put(cast("RequestOutput", early))
-        await self._end
-
-    def put(self, output: RequestOutput | Exception) -> None:
-        """Never raises: who calls reads the outputs of all."""
-        if self._end.done():
-            return
-        if isinstance(output, Exception):
-            self._end.set_exception(output)
-            return
-        try:
-            self._take(_delta(output))
-        except Exception as error:  # noqa: BLE001 the answer's own, told where it is waited for
-            self._end.set_exception(error)
-            return
-        self.finished = output.finished
-        if output.outputs[0].finish_reason == "error":
-            self._end.set_exception(EngineDead(str(output.outputs[0].stop_reason or ENDED)))
-        elif output.finished:
-            self._end.set_result(None)
-
-
 def _import_vllm() -> None:
     # Its own settings are read only half-way through the import.
     logging.getLogger("vllm").setLevel(os.environ.get("VLLM_LOGGING_LEVEL", "ERROR"))
@@ -321,18 +281,6 @@ def _import_vllm() -> None:
     install_resume()
 
 
-def _delta(output: RequestOutput) -> Delta:
-    step = output.outputs[0]
-    # "error" is told by an exception, after what came with it.
-    finish = step.finish_reason if step.finish_reason != "error" else None
-    return Delta(
-        step.text,
-        tuple(step.token_ids),
-        cast("FinishReason | None", finish),
-        output.num_cached_tokens,
-    )
-
-
 def _refusal(error: Exception, prefix: str = "") -> InvalidRequest:
     """vLLM's refusal of a request, in our words where the cause is a prompt that is too long."""
     message = str(error).split(" (parameter=", 1)[0]
@@ -347,5 +295,5 @@ def _shutdown_late(starting: asyncio.Future[AsyncLLM]) -> None:
 
 
 def _why(info: ModelInfo, error: Exception) -> str:
-    first = str(error).strip().split("\n", 1)[0]
-    return f"{info.id} could not be loaded: {first or type(error).__name__}"
+    first = str(error).strip().split("\n", 1)[0] or type(error).__name__
+    return f"{info.id} could not be loaded: {first}"

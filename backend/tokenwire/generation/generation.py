@@ -104,9 +104,8 @@ class Generation:
         self._watch = Stopwatch(past.age_s if past else 0.0)
         self._notices = Notices(self._said, tools.line)
         # Taken before anything is saved: the line may refuse.
-        self._ticket: Ticket = tools.line.enter(
-            order.user_id, self._notices.moved, again=past is not None
-        )
+        again = past is not None
+        self._ticket: Ticket = tools.line.enter(order.user_id, self._notices.moved, again=again)
         self._notices.ticket = self._ticket
 
     # What others see
@@ -225,6 +224,10 @@ class Generation:
             self._said.close()
         else:
             await self._end(outcome)
+
+    @property
+    def told_at(self) -> float:
+        return self._said.told_at
 
     def flush(self) -> None:
         self._said.flush()

@@ -70,7 +70,7 @@ class _Draft:
         return Entry(
             response_id=self.speaker.id,
             first=self.events[0].sequence_number,
-            events=[event.json for event in self.events],
+            events=[event.kept for event in self.events],
             token_ids=self.token_ids,
             prompt=self.prompt,
         )
@@ -81,7 +81,7 @@ class _Draft:
         return Entry(
             response_id=speaker.id,
             first=0,
-            events=[event.json for event in (*speaker.log.after(-1), *self.events)],
+            events=[event.kept for event in (*speaker.log.after(-1), *self.events)],
             token_ids=speaker.said_ids,
             prompt=speaker.prompt,
         )

@@ -1,4 +1,5 @@
-"""The one clock that turns pending text into events: each tick flushes every dirty generation.
+"""The one clock that turns pending text into events: at once for a generation that has said nothing
+for a while, at the next tick for any other.
 
 More text per event while the loop is busy, so that load costs less per token. It refuses to know
 what a flush does.
@@ -7,6 +8,7 @@ what a flush does.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Protocol
 
 
@@ -16,11 +18,16 @@ SLOWEST_S = 0.125
 
 
 class Flushable(Protocol):
+    @property
+    def told_at(self) -> float:
+        """When it said something last, on the monotonic clock."""
+        ...
+
     def flush(self) -> None: ...
 
 
 class Pacer:
-    """Flushes what was marked, at most every INTERVAL_S."""
+    """Flushes what was marked, each at most every INTERVAL_S."""
 
     def __init__(self) -> None:
         self._dirty: set[Flushable] = set()
@@ -28,7 +35,11 @@ class Pacer:
         self._interval = INTERVAL_S
 
     def mark(self, generation: Flushable) -> None:
-        self._dirty.add(generation)
+        if time.monotonic() - generation.told_at >= self._interval:
+            generation.flush()
+        else:
+            self._dirty.add(generation)
+        # In either case, as the ticks tell how busy the loop is.
         self._marked.set()
 
     async def run(self) -> None:

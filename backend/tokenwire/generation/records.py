@@ -5,13 +5,14 @@ Whoever stands behind it stores things. This file refuses to know how.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tokenwire.wire.events import Response
     from tokenwire.wire.items import Item
 
@@ -31,10 +32,9 @@ class Beginning:
     plan: dict[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What a response says next: its events as JSON, numbered from `first` on, the tokens that
-    they were made of and, once, the token ids of its prompt.
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What a response says next: its events as `Event.kept`, numbered from `first` on, the tokens
+    that they were made of and, once, the token ids of its prompt.
     """
 
     response_id: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokenwire.generation.log import Log
-from tokenwire.wire.events import stored_event
+from tokenwire.wire.kept import stored_event
 
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from tokenwire.generation.orders import Order, order_of
 from tokenwire.generation.outcome import Outcome, failed
 from tokenwire.generation.transcript import Said
 from tokenwire.wire.commands import Create
-from tokenwire.wire.events import Response, stored_event, times_taken_up
+from tokenwire.wire.events import Response
+from tokenwire.wire.kept import kept_events, times_taken_up
 
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ async def take_up(
     """
     response = _response(left)
     order, item_id, outcome = await _order(left, response, engines, records)
-    events = [stored_event(event) for event in left.events]
+    events = kept_events(left.events)
     past = Past(
         item_id=item_id,
         said=Said(events, left.token_ids),

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from tokenwire.history.packing import pack_entries, unpack_entries
 from tokenwire.history.prepared import Prepared
 from tokenwire.history.tables import journal
-from tokenwire.history.values import JournalEntry
+from tokenwire.history.values import JournalEntry, Spoken
 
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Rows:
     """
 
     def __init__(self, last: int = 0) -> None:
-        self._of_response: dict[str, set[int]] = {}
+        self._of_response: dict[str, list[int]] = {}
         self._needed_by: dict[int, int] = {}
         self._done: list[int] = []
         self.last = last
@@ -106,18 +106,22 @@ class Rows:
         self.last += 1
         return self.last
 
-    def wrote(self, pk: int, entries: Iterable[JournalEntry]) -> None:
+    def wrote(self, pk: int, entries: Iterable[Spoken]) -> None:
         """A row is on disk. An entry that begins at 0 frees the rows that its response had."""
-        ids: set[str] = set()
-        for entry in entries:
-            if entry.first == 0:
-                self.folded(entry.response_id)
-            ids.add(entry.response_id)
         self.last = max(self.last, pk)
-        self._needed_by[pk] = len(ids)
-        for id in ids:
-            self._of_response.setdefault(id, set()).add(pk)
-        if not ids:
+        needed = 0
+        for entry in entries:
+            rows = self._of_response.get(entry.response_id)
+            if rows is None or (entry.first == 0 and rows[-1] != pk):
+                self.folded(entry.response_id)
+                self._of_response[entry.response_id] = [pk]
+            elif rows[-1] == pk:  # what had waited for the disk, and what came after it
+                continue
+            else:
+                rows.append(pk)
+            needed += 1
+        self._needed_by[pk] = needed
+        if not needed:
             self._free(pk)
 
     def without(self, id: str) -> list[int]:

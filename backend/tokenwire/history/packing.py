@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from tokenwire.history.prepared import to_json
-from tokenwire.history.values import JournalEntry
+from tokenwire.history.values import JournalEntry, Spoken
 
 
 if TYPE_CHECKING:
@@ -56,18 +56,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[_Entry]).decode
 
 
-def pack_entries(entries: Sequence[JournalEntry]) -> bytes:
+def pack_entries(entries: Sequence[Spoken]) -> bytes:
     return _encode(
-        [
-            (
-                entry.response_id,
-                entry.first,
-                list(entry.events),
-                list(entry.token_ids),
-                None if entry.prompt is None else list(entry.prompt),
-            )
-            for entry in entries
-        ]
+        [(e.response_id, e.first, e.events, list(e.token_ids), e.prompt) for e in entries]
     )
 
 

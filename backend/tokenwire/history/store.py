@@ -29,11 +29,11 @@ from tokenwire.history.values import (
     Conversation,
     Ended,
     Hit,
-    JournalEntry,
     JsonObject,
     NewResponse,
     ReadFailed,
     SaveFailed,
+    Spoken,
     Unfinished,
     User,
 )
@@ -151,7 +151,7 @@ class Store:
             lambda c: responses.delete_response(c, user_id, response_id)
         )
 
-    async def journal(self, entries: Sequence[JournalEntry]) -> None:
+    async def journal(self, entries: Sequence[Spoken]) -> None:
         """Store what running responses have said, before anyone sees it: an entry that begins at 0
         stands for all that its response has said. Raises `SaveFailed`.
         """

@@ -9,7 +9,7 @@ that end in `_ms`, seconds in `created_at` and `updated_at`. Nothing here knows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 
 if TYPE_CHECKING:
@@ -132,6 +132,25 @@ class NewResponse:
     durable: bool
     created_ms: int
     plan: JsonObject | None = None
+
+
+class Spoken(Protocol):
+    """A journal entry as it is handed in, by whoever has one."""
+
+    @property
+    def response_id(self) -> str: ...
+
+    @property
+    def first(self) -> int: ...
+
+    @property
+    def events(self) -> Sequence[str]: ...
+
+    @property
+    def token_ids(self) -> Sequence[int]: ...
+
+    @property
+    def prompt(self) -> Sequence[int] | None: ...
 
 
 @dataclass(frozen=True, slots=True)

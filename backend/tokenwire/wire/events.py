@@ -39,6 +39,13 @@ class Event(msgspec.Struct, frozen=True):
     delta: str = ""
 
     @property
+    def kept(self) -> str:
+        """What `kept_events` makes it of again, in few characters: for what is written once a token
+        and read after a crash.
+        """
+        return f"+{self.delta}" if self.delta else self.json
+
+    @property
     def is_terminal(self) -> bool:
         return self.type in TERMINAL
 
@@ -145,10 +152,7 @@ class Narrator:
         self.item_id = item_id
         self._next = len(said)
         self._open = any(event.type == "response.content_part.added" for event in said)
-        self._delta_head = (
-            f'{{"type":"response.output_text.delta","item_id":"{item_id}",'
-            '"output_index":0,"content_index":0,"logprobs":[],"sequence_number":'
-        )
+        self._delta_head = delta_head(item_id)
 
     @property
     def last_sequence_number(self) -> int:
@@ -168,9 +172,7 @@ class Narrator:
         it.
         """
         events = [] if self._open else self._opening()
-        number = self._number()
-        json = f'{self._delta_head}{number},"delta":{_encode(delta).decode()}}}'
-        events.append(Event("response.output_text.delta", number, json, delta))
+        events.append(delta_event(self._delta_head, self._number(), delta))
         return events
 
     def closing(self, text: str, status: Literal["completed", "incomplete"]) -> list[Event]:
@@ -219,49 +221,15 @@ class Narrator:
         return self._next - 1
 
 
-def stored_event(json: str) -> Event:
-    """An event of a response that has ended, read back from history."""
-    head = msgspec.json.decode(json, type=_Head)
-    return Event(head.type, head.sequence_number, json, head.delta)
+def delta_head(item_id: str) -> str:
+    """How each text delta of an item begins."""
+    return (
+        f'{{"type":"response.output_text.delta","item_id":"{item_id}",'
+        '"output_index":0,"content_index":0,"logprobs":[],"sequence_number":'
+    )
 
 
-def times_taken_up(events: Sequence[Event]) -> int:
-    """How often a response says that servers went on with it after another had ended."""
-    for event in reversed(events):
-        if event.type == "response.in_progress":
-            return msgspec.json.decode(event.json, type=_InProgress).response.tokenwire.taken_up
-    return 0
-
-
-def snapshot(events: Sequence[Event]) -> list[Event]:
-    """What a late joiner has to be sent in the place of `events`, the log so far: the same, but all
-    text deltas as one, numbered as the last of them; what lies between them is left out.
-
-    The log then goes on after the last of these numbers.
-    """
-    deltas = [event for event in events if event.delta]
-    if not deltas:
-        return list(events)
-    first, last = deltas[0].sequence_number, deltas[-1].sequence_number
-    body = msgspec.json.decode(deltas[-1].json, type=JsonObject)
-    text = body["delta"] = "".join(event.delta for event in deltas)
-    whole = Event(deltas[-1].type, last, _encode(body).decode(), text)
-    return [*events[:first], whole, *events[last + 1 :]]
-
-
-class _TakenUp(msgspec.Struct):
-    taken_up: int = 0
-
-
-class _Resource(msgspec.Struct):
-    tokenwire: _TakenUp = msgspec.field(default_factory=_TakenUp)
-
-
-class _InProgress(msgspec.Struct):
-    response: _Resource
-
-
-class _Head(msgspec.Struct):
-    type: str
-    sequence_number: int
-    delta: str = ""
+def delta_event(head: str, number: int, delta: str) -> Event:
+    """A text delta; `head` is its item's."""
+    json = f'{head}{number},"delta":{_encode(delta).decode()}}}'
+    return Event("response.output_text.delta", number, json, delta)

@@ -33,7 +33,7 @@ from tokenwire.wire.commands import (
     parse_frame,
     read_refused,
 )
-from tokenwire.wire.events import snapshot
+from tokenwire.wire.kept import snapshot
 
 
 if TYPE_CHECKING:
