@@ -17,18 +17,24 @@ EACH_S = 0.0005
 LONGEST_S = 0.12
 # A pause is no step: the engine had nothing to do.
 PAUSE_S = 1.0
+NEVER = 1 << 30
 _INERTIA = 0.1
 
 
 class StreamInterval:
     """A `stream_interval` for vLLM, which compares it in two ways and no other: with 1, to know
     whether it counts what it has told, and with the tokens that it has not.
+
+    All answers are told of at the same steps, those that are nearest to the times at which it is
+    due: then one write holds what all have to say, and the average is right however long a step is.
     """
 
     def __init__(self) -> None:
+        # The tokens that an answer must have to be told of at this step.
         self.tokens = 1
         self._step_s = 0.0
         self._last = 0.0
+        self._due = 0.0
 
     def __gt__(self, other: int) -> bool:
         # Always counted, so that the interval may grow while a request runs.
@@ -43,5 +49,10 @@ class StreamInterval:
         took, self._last = now - self._last, now
         if took < PAUSE_S:
             self._step_s += _INERTIA * (took - self._step_s) if self._step_s else took
+        if now + self._step_s / 2 < self._due:
+            self.tokens = NEVER
+            return
+        self.tokens = 1
         every = min(LONGEST_S, running * EACH_S)
-        self.tokens = max(1, int(every / self._step_s)) if self._step_s else 1
+        # From when it was due, or the tellings would fall behind; from now, where they have.
+        self._due = max(self._due, now - self._step_s) + every
