@@ -187,6 +187,7 @@ def _parts(
 ) -> Parts:
     metrics = Metrics()
     metrics.gauge("tokenwire_running", "Answers that are being made", lambda: generations.running)
+    metrics.gauge("tokenwire_tasks", "Tasks of the event loop", lambda: len(asyncio.all_tasks()))
     metrics.gauge("tokenwire_waiting", "Requests in the line", lambda: generations.waiting)
     return Parts(
         generations=generations,

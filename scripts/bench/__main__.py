@@ -5,25 +5,48 @@ turns, and puts what it found into docs/performance.md. This file is the command
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
+import crowd
+import life
 import tokens
+
+
+COMMANDS: dict[str, tuple[Callable[..., None], str, dict[str, Any]]] = {
+    "tokens": (
+        lambda crowds, tokens_each, pairs, only: tokens.run(
+            [int(each) for each in crowds.split(",")], tokens_each, pairs, only
+        ),
+        "what a streamed token costs, by each door",
+        {"crowds": "1,16,64,256", "tokens_each": 128, "pairs": 5, "only": ""},
+    ),
+    "ttft": (life.ttft, "the first token of one client", {"asks": 20, "pairs": 5}),
+    "idle": (crowd.idle, "sockets that say nothing", {"count": 5000}),
+    "storm": (crowd.storm, "all sockets cut at once", {"count": 1000, "rounds": 5}),
+    "fanout": (crowd.fanout, "many readers of one answer", {"count": 500, "pairs": 5}),
+    "ceiling": (
+        crowd.ceiling,
+        "tokens a second through one process",
+        {"streams": 64, "tokens": 4096, "pairs": 5},
+    ),
+    "start": (life.start, "from the start to ready", {"rounds": 5}),
+    "switch": (life.switch, "from one model to another", {"rounds": 5}),
+    "recovery": (life.recovery, "an engine killed under streams", {"rounds": 5}),
+    "soak": (life.soak, "memory over many answers", {"scripted": 100_000, "real": 2_000}),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("tokens", help="what a streamed token costs, by each door")
-    command.add_argument("--crowds", default="1,16,64,256", help="answers at once")
-    command.add_argument("--tokens", type=int, default=128, help="tokens of each answer")
-    command.add_argument("--pairs", type=int, default=5, help="turns of each")
-    command.add_argument("--only", default="", help="only ways whose name has one of these, a,b")
-    command.set_defaults(
-        run=lambda given: tokens.run(
-            [int(crowd) for crowd in given.crowds.split(",")], given.tokens, given.pairs, given.only
-        )
-    )
-    given = parser.parse_args()
-    given.run(given)
+    for name, (run, what, options) in COMMANDS.items():
+        command = commands.add_parser(name, help=what)
+        for option, default in options.items():
+            command.add_argument(f"--{option}", type=type(default), default=default)
+        command.set_defaults(run=run)
+    given = vars(parser.parse_args())
+    given.pop("run")(**given)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def engine_killed(kills: int, dice: random.Random) -> Iterator[Row]:
                     server.wait_ready()
                     undisturbed, killed = (asks(32, model, **sampling) for _ in range(2))
                     asyncio.run(read(server.url, undisturbed))
-                    asyncio.run(_shoot(server, killed, kills, dice))
+                    asyncio.run(shoot(server, killed, kills, dice))
                     assert_whole(killed)
                     note = (
                         f"{kills} kills, longest gap {gap(killed):.1f} s, {failed(killed)} failed"
@@ -123,7 +123,7 @@ def engine_killed(kills: int, dice: random.Random) -> Iterator[Row]:
                     server.stop()
 
 
-async def _shoot(server: Server, readers: list[Reader], kills: int, dice: random.Random) -> None:
+async def shoot(server: Server, readers: list[Reader], kills: int, dice: random.Random) -> None:
     reading = asyncio.create_task(read(server.url, readers))
     for _ in range(kills):
         made = sum(reader.last for reader in readers)

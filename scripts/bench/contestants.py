@@ -39,7 +39,10 @@ Result = dict[str, Any]
 class Contestant:
     """One server. `pid` is the process whose cost counts; its engine is a child of it."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], url: str, data_dir: Path | None = None
+    ) -> None:
+        self.data_dir = data_dir
         self.process = process
         self.url = url
         self.pid = process.pid
@@ -173,24 +176,26 @@ def vllm_serve_ours(house: ExitStack) -> Contestant:
 def tokenwire(house: ExitStack, *options: str) -> Contestant:
     folder = house.enter_context(tempfile.TemporaryDirectory())
     server = start_server(Path(folder) / "data", *options)
-    contestant = Contestant(server.process, server.url)
+    contestant = Contestant(server.process, server.url, server.data_dir)
     house.callback(contestant.stop)
     server.wait_ready()
     return contestant
 
 
-def scripted(house: ExitStack, *, step_s: float, **settings: object) -> Contestant:
+def scripted(
+    house: ExitStack, *, step_s: float, adaptive: bool = True, **settings: object
+) -> Contestant:
     """Tokenwire with a scripted engine that makes a step each `step_s`, 0 for as fast as it can.
-    `settings` are its own, as in the settings file.
+    `adaptive`: tokens come a few together under load. `settings` are as in the settings file.
     """
     folder = house.enter_context(tempfile.TemporaryDirectory())
     named = {f"TOKENWIRE_{name.upper()}": str(value) for name, value in settings.items()}
     server = start_server(
         Path(folder) / "data",
         program=(str(HERE / "scripted.py"),),
-        environment={"BENCH_STEP_S": str(step_s), **named},
+        environment={"BENCH_STEP_S": str(step_s), "BENCH_INTERVAL": str(int(adaptive)), **named},
     )
-    contestant = Contestant(server.process, server.url)
+    contestant = Contestant(server.process, server.url, server.data_dir)
     house.callback(contestant.stop)
     server.wait_ready()
     return contestant
