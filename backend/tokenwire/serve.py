@@ -33,7 +33,7 @@ from tokenwire.memory import StoredRecords
 from tokenwire.metrics import Metrics
 from tokenwire.web.app import create_app
 from tokenwire.web.hub import Hub
-from tokenwire.web.parts import DoorLimits, Parts
+from tokenwire.web.parts import DoorLimits, Draining, Parts
 
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ COLLECT = 50_000, 20, 50
 SEND_BUFFER = 256 << 10
 PEER_TIMEOUT_MS = 60_000
 KEEPALIVE_S = 20
-PING_S = 20.0
-# A peer that answered none of three pings is gone.
-SILENCE_S = 3 * PING_S + 5
+# A peer that has been silent for so long is asked whether it lives; who answers no ping is gone.
+PING_S, SILENCE_S = 30.0, 75.0
+LOOK_S = 10.0
 LAST_EVENTS_ROUNDS, LAST_EVENTS_ROUND_S = 20, 0.1
 PAGE = Path(__file__).resolve().parent / "web" / "page"
 
@@ -198,7 +198,7 @@ def _parts(
         user_id=USER_ID,
         page=PAGE,
         server_id=new_id("srv"),
-        draining=asyncio.Event(),
+        draining=Draining(),
         limits=DoorLimits(max_message_bytes=settings.max_message_bytes),
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.allowed_origins,
@@ -222,8 +222,8 @@ def _collect_seldom(supervisor: Supervisor) -> None:
 
 async def _cut_silent() -> None:
     while True:
-        await asyncio.sleep(PING_S / 2)
-        if count := compat.abort_silent(SILENCE_S):
+        await asyncio.sleep(LOOK_S)
+        if count := await compat.ask_silent(PING_S, SILENCE_S):
             log.info("%d connections were cut whose peers are gone.", count)
 
 
@@ -253,7 +253,8 @@ def _hypercorn_config(settings: Settings, listener: socket.socket) -> Config:
     config.startup_timeout = 600.0
     config.keep_alive_timeout = 15.0
     config.websocket_max_message_size = settings.max_message_bytes
-    config.websocket_ping_interval = PING_S
+    # A task for each connection; `compat.ask_silent` asks only those that are silent.
+    config.websocket_ping_interval = None
     config.include_server_header = False
     config.alpn_protocols = ["http/1.1"]
     config.errorlog = logging.getLogger("tokenwire.hypercorn")

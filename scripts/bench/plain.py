@@ -25,7 +25,7 @@ class Peer(asyncio.Protocol):
 async def main() -> None:
     loop = asyncio.get_running_loop()
     peers: list[asyncio.Transport] = []
-    server = await loop.create_server(lambda: Peer(peers), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Peer(peers), "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         order = json.loads(line)

@@ -28,7 +28,7 @@ from tokenwire.metrics import Metrics
 from tokenwire.serve import listen
 from tokenwire.web.app import create_app
 from tokenwire.web.hub import Hub
-from tokenwire.web.parts import DoorLimits, Parts
+from tokenwire.web.parts import DoorLimits, Draining, Parts
 
 
 USER = "local"
@@ -89,7 +89,7 @@ async def open_house(
             user_id=USER,
             page=folder / "page",
             server_id="srv_test",
-            draining=asyncio.Event(),
+            draining=Draining(),
             limits=limits or DoorLimits(),
         )
         service = [tasks.create_task(generations.run()), tasks.create_task(hub.run())]

@@ -9,7 +9,6 @@ from tokenwire.wire.session import SessionLimits
 
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from pathlib import Path
 
@@ -51,6 +50,26 @@ class DoorLimits:
     session: SessionLimits = field(default_factory=SessionLimits)
 
 
+class Draining:
+    """Whether the server is ending. It is set once; whoever watches is called then: a task for each
+    connection that waits for it would cost as much memory as the connection's own two.
+    """
+
+    def __init__(self) -> None:
+        self.on = False
+        self._watchers: set[Callable[[], None]] = set()
+
+    def set(self) -> None:
+        self.on = True
+        for watcher in tuple(self._watchers):
+            watcher()
+
+    def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Call `watcher` when it is set. Returns the way to stop."""
+        self._watchers.add(watcher)
+        return lambda: self._watchers.discard(watcher)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything a door may use."""
@@ -63,7 +82,7 @@ class Parts:
     user_id: str
     page: Path
     server_id: str
-    draining: asyncio.Event
+    draining: Draining
     limits: DoorLimits = field(default_factory=DoorLimits)
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()

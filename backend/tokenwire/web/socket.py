@@ -1,19 +1,17 @@
-"""The WebSocket door: a reader loop and a writer loop around `wire.session`. No rule of the
-protocol lives here.
+"""The WebSocket door around `wire.session`: a task that reads, one that starts answers and waits
+for slow peers, and a callback that writes. No rule of the protocol lives here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, NoReturn
 
 from quart import Quart, websocket
 
 from tokenwire import compat
 from tokenwire.errors import InvalidJson, ServerError, TokenwireError
-from tokenwire.generation.bell import Bell
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.intake import Asker
 from tokenwire.web.objects import model_object
@@ -63,14 +61,17 @@ class Connection:
         self.id = new_id("sock")
         self.user_id = parts.user_id
         self._parts = parts
-        self._bell = Bell(parts.limits.heartbeat_s)
-        self._session = Session(
-            extension=extension, limits=parts.limits.session, wake=self._bell.ring
-        )
+        self._loop = asyncio.get_running_loop()
+        # Something to do that takes a task: to start an answer, to wait for the peer, to end.
+        self._work = asyncio.Event()
+        self._session = Session(extension=extension, limits=parts.limits.session, wake=self._wake)
         self._asker = Asker(
             parts.user_id, durable=extension, cached=self._session.cached, origin=self.id
         )
-        self._born = time.monotonic()
+        self._born = self._sent_at = self._loop.time()
+        self._draining = parts.draining
+        self._pumping = self._sending = self._gone = False
+        self._beat = self._loop.call_later(parts.limits.heartbeat_s, self._keep_alive)
         self._malformed = 0
         self._pings = 0
 
@@ -83,11 +84,11 @@ class Connection:
             self._greet()
             self._parts.hub.add(self)
         code: int | None = INTERNAL_ERROR
+        unwatch = self._draining.watch(self._work.set)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read(), name=f"{self.id} reader")
-                tasks.create_task(self._write(), name=f"{self.id} writer")
-                tasks.create_task(self._hear_of_drain(), name=f"{self.id} drain")
+                await self._serve()
         except* _Ending as endings:
             first = endings.exceptions[0]
             code = first.code if isinstance(first, _Ending) else INTERNAL_ERROR
@@ -96,9 +97,11 @@ class Connection:
         except* Exception:  # a task's top: the client must not take this for a normal end
             log.exception("Connection %s failed", self.id)
         finally:
+            self._gone = True
+            unwatch()
+            self._beat.cancel()
             self._parts.hub.discard(self)
             self._session.close()
-            self._bell.close()
         if code is not None:
             await self._close(code)
 
@@ -139,10 +142,6 @@ class Connection:
             if self._session.overfull:
                 raise _Ending(POLICY)
 
-    async def _hear_of_drain(self) -> None:
-        await self._parts.draining.wait()
-        self._bell.ring()
-
     async def _obey(self, command: Cancel | Attach) -> None:
         generations = self._parts.generations
         try:
@@ -159,31 +158,59 @@ class Connection:
             log.exception("An attach or a cancel failed")
             self._session.refuse(ServerError(FAILED), command.stream_id)
 
-    async def _write(self) -> NoReturn:
+    def _wake(self) -> None:
+        """There may be something to send or to start: look when all that comes now has come."""
+        if not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        """Write what the lanes have, without waking a task; leave to the task what has to wait."""
+        self._pumping = False
+        if self._gone:
+            return
+        if self._sending or not self._peer.has_room:
+            self._work.set()
+            return
+        if frames := self._session.take():
+            self._sent_at = self._loop.time()
+            self._peer.write_texts(frames)
+        if self._session.waiting or self._draining.on:
+            self._work.set()
+
+    async def _serve(self) -> NoReturn:
         limits = self._parts.limits
         while True:
+            self._work.clear()
             if (create := self._session.next_create()) is not None:
                 await self._start(create)
-                self._bell.ring()
-            frames = self._session.take()
-            if frames and not await self._send(frames):
+                self._work.set()
+            if not await self._send(self._session.take()):
                 compat.abort_current()
                 raise _Ending(TRY_LATER)
             if self._session.idle:
-                if self._parts.draining.is_set():
+                if self._draining.on:
                     raise _Ending(RESTART)
-                if time.monotonic() - self._born > limits.max_age_s:
+                if self._loop.time() - self._born > limits.max_age_s:
                     raise _Ending(GOING_AWAY)
-            await self._wait()
+            if self._work.is_set():
+                # Neither a write nor this wait gives the loop away then: a cancel would never come.
+                await asyncio.sleep(0)
+            await self._work.wait()
 
-    async def _wait(self) -> None:
-        """Until there is something to do; the page's watchdog is fed in between."""
-        if self._bell.rung:
-            # Neither a write nor this wait gives the loop away then: a cancel would never come.
-            await asyncio.sleep(0)
-        if not await self._bell.wait() and self._session.extension:
-            self._pings += 1
-            self.say("tokenwire:ping", t=self._pings)
+    def _keep_alive(self) -> None:
+        """Feed the page's watchdog after a silence, and look at the connection's age."""
+        limits = self._parts.limits
+        now = self._loop.time()
+        silent_s = now - self._sent_at
+        if silent_s >= limits.heartbeat_s:
+            silent_s = 0.0
+            if self._session.extension:
+                self._pings += 1
+                self.say("tokenwire:ping", t=self._pings)
+        if now - self._born > limits.max_age_s:
+            self._work.set()
+        self._beat = self._loop.call_later(limits.heartbeat_s - silent_s, self._keep_alive)
 
     async def _start(self, create: Create) -> None:
         try:
@@ -199,7 +226,14 @@ class Connection:
 
     async def _send(self, frames: list[str]) -> bool:
         """False when the peer has not taken them in time."""
-        return await self._peer.send_texts(frames, self._parts.limits.send_timeout_s)
+        if not frames:
+            return True
+        self._sent_at = self._loop.time()
+        self._sending = True
+        try:
+            return await self._peer.send_texts(frames, self._parts.limits.send_timeout_s)
+        finally:
+            self._sending = False
 
     async def _close(self, code: int) -> None:
         try:

@@ -130,6 +130,8 @@ class Session:
         self._changed: dict[str | None, _Lane] = {}
         self._cache: OrderedDict[str, tuple[str | None, list[Item]]] = OrderedDict()
         self._number = 0
+        # Creates that wait, if only for their lanes.
+        self.waiting = 0
         self.refused_json = 0
 
     # What comes in
@@ -167,11 +169,12 @@ class Session:
 
     def _enqueue(self, create: Create) -> None:
         lane = self._lane(create.stream_id)
-        if sum(len(other.waiting) for other in self._lanes.values()) >= self._limits.max_waiting:
+        if self.waiting >= self._limits.max_waiting:
             raise RateLimited(
                 f"{self._limits.max_waiting} requests already wait on this connection."
             )
         lane.waiting.append(create)
+        self.waiting += 1
         self._wake()
 
     def _resolve_cancel(self, command: Cancel) -> Cancel | None:
@@ -196,12 +199,15 @@ class Session:
 
     def next_create(self) -> Create | None:
         """The next create whose lane is free, its lane now taken; None while all are busy."""
+        if not self.waiting:
+            return None
         if sum(lane.busy for lane in self._lanes.values()) >= self._limits.max_in_flight:
             return None
         for lane in self._lanes.values():
             if lane.waiting and not lane.busy:
                 lane.starting = True
                 lane.create = lane.waiting.popleft()
+                self.waiting -= 1
                 return lane.create
         return None
 
@@ -274,7 +280,7 @@ class Session:
         changed, self._changed = self._changed, {}
         for lane in changed.values():
             events.extend(self._take_lane(lane))
-        return list(self._framed(events)) if self.extension else events
+        return self._framed(events) if self.extension and len(events) > 1 else events
 
     @property
     def overfull(self) -> bool:
@@ -291,6 +297,7 @@ class Session:
     def close(self) -> None:
         """The connection is gone: stop reading."""
         for lane in self._lanes.values():
+            self.waiting -= len(lane.waiting)
             lane.waiting.clear()
             self._free(lane)
 
@@ -336,7 +343,7 @@ class Session:
             while len(self._cache) > self._limits.max_cached:
                 self._cache.popitem(last=False)
         self._free(lane)
-        if any(other.waiting for other in self._lanes.values()):
+        if self.waiting:
             self._wake()
 
     def _evict(self, lane: str | None, parent: str | None) -> None:
