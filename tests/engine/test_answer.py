@@ -85,6 +85,30 @@ async def test_it_says_what_the_queue_says(
     assert said[-1].finish is not None
 
 
+async def test_an_abort_that_vllm_makes_ends_it() -> None:
+    deltas = list[Delta]()
+    processor, queue = asked(1)
+    reading = asyncio.create_task(Answer(deltas.append).stand_in_for(queue, processor))
+    await asyncio.sleep(0)
+    processor.process_outputs([EngineCoreOutput("a", [IDS[0]])])
+    processor.abort_requests(["a"], internal=True)
+    await reading
+    assert [delta.finish for delta in deltas] == [None, "abort"]
+
+
+async def test_an_abort_of_ours_says_nothing_more() -> None:
+    deltas = list[Delta]()
+    processor, queue = asked(1)
+    reading = asyncio.create_task(Answer(deltas.append).stand_in_for(queue, processor))
+    await asyncio.sleep(0)
+    processor.process_outputs([EngineCoreOutput("a", [IDS[0]])])
+    reading.cancel()
+    await asyncio.wait([reading])
+    processor.abort_requests(["a"], internal=True)
+    assert len(deltas) == 1
+    assert not processor.has_unfinished_requests()
+
+
 async def test_a_failure_comes_after_what_was_said() -> None:
     deltas = list[Delta]()
     processor, queue = asked(1)

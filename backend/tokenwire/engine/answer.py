@@ -66,25 +66,31 @@ class Answer:
         )
 
     def _tell(
-        self, ids: list[int], pooled: object, finish: object, stop: object, *_: object, **__: object
+        self,
+        new_token_ids: list[int],
+        pooling_output: object,
+        finish_reason: object,
+        stop_reason: object,
+        *_: object,
+        **__: object,
     ) -> None:
         """What `RequestState.make_request_output` does, without two objects of thirty fields for
         each token: that nothing comes of it is what it says of a step that is not told of yet.
         """
-        del ids, pooled
+        del new_token_ids, pooling_output
         state = self._state
         detokenizer = cast("Any", state.detokenizer)
         count, told = detokenizer.num_output_tokens(), state.sent_tokens_offset
         # As vLLM compares them: the interval knows no other way.
         due = count - told >= state.stream_interval
-        if finish is None and told and not due:
+        if finish_reason is None and told and not due:
             return
         state.sent_tokens_offset = count
         self._give(
-            detokenizer.get_next_output_text(finished=finish is not None, delta=True),
+            detokenizer.get_next_output_text(finished=finish_reason is not None, delta=True),
             detokenizer.output_token_ids[told:],
-            None if finish is None else str(finish),
-            stop,
+            None if finish_reason is None else str(finish_reason),
+            stop_reason,
             state.num_cached_tokens,
         )
 
