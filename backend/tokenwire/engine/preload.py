@@ -37,6 +37,9 @@ if current_platform.is_cpu():
     import vllm.v1.worker.cpu_worker  # noqa: F401
 
 
+NICE = 5
+
+
 def _own_process(run: Callable[..., Any]) -> Callable[..., Any]:
     # wraps() keeps __qualname__ and __module__: multiprocessing pickles the target by that name.
     @functools.wraps(run)
@@ -44,6 +47,10 @@ def _own_process(run: Callable[..., Any]) -> Callable[..., Any]:
         # A group of its own, so that Ctrl-C in the terminal reaches the server, which drains first.
         os.setpgid(0, 0)
         executor.die_with_server()
+        if current_platform.is_cpu():
+            # It computes on every core. What the server has to do for a token is short, and a
+            # reader waits for it: it goes first.
+            os.nice(NICE)
         return run(*args, **kwargs)
 
     return run_engine_core
