@@ -135,11 +135,7 @@ def fanout(count: int, pairs: int) -> None:
 def _followed(server: Contestant, count: int) -> Json:
     """One answer with so many readers: the server's CPU, the seconds, the frames."""
     with readers(server) as writer, readers(server) as crowd:
-        crowd.ask(do="idle", count=0)
         fields = {"max_output_tokens": FOLLOWED, "model": "tokenwire-demo"}
-        writer.ask(do="idle", count=0)
-        # They are there before it begins, so that nobody has anything to catch up with.
-        before = cpu_s(server.pid)
         began = time.perf_counter()
         (response_id,) = writer.ask(do="ask", count=1, fields=fields)["ids"]
         if count > 1:
@@ -148,7 +144,6 @@ def _followed(server: Contestant, count: int) -> Json:
         mine = writer.ask(do="end")
         seconds = time.perf_counter() - began
         theirs = crowd.ask(do="end") if count > 1 else {"frames": 0, "bytes": 0}
-        del before
         return {
             "cpu": cpu_s(server.pid) - opened,
             "seconds": seconds,

@@ -135,14 +135,15 @@ async def test_what_came_before_the_queue_was_handed_out_is_not_lost() -> None:
         assert deltas[-1].finish == "stop"
 
 
-async def test_a_taker_that_breaks_down_ends_its_own_answer_alone() -> None:
+@pytest.mark.parametrize("error", [LookupError, ValueError])
+async def test_a_taker_that_breaks_down_ends_its_own_answer_alone(error: type[Exception]) -> None:
     llm = Llm(output("a", 1), output("b", 2, finish="stop"))
 
     def take(_: Delta) -> None:
-        raise LookupError("mine")
+        raise error("mine")
 
     # What the queue is given never raises: `_say` would have ended with it.
-    with pytest.raises(LookupError, match="mine"):
+    with pytest.raises(error, match="mine"):
         await engine(llm).generate(PROMPT, Sampling(), "r", take)
     assert llm.aborted == ["r"]
 

@@ -22,7 +22,7 @@ from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.history.store import Store
 from tokenwire.history.values import ReadFailed
 from tokenwire.web.parts import DoorLimits
-from tokenwire.wire.session import SessionLimits
+from tokenwire.wire.session import Session, SessionLimits
 
 
 END = ("response.completed", "response.incomplete", "response.failed")
@@ -401,6 +401,21 @@ async def test_a_stalled_reader_of_sse_is_cut_and_its_answer_ended(tmp_path: Pat
         await until(lambda: bool(engine.aborted))
         await until(lambda: house.generations.running == 0)
         writer.close()
+
+
+async def test_a_connection_that_can_no_longer_write_is_closed_as_our_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> list[str]:
+        raise LookupError("a bug")
+
+    async with open_house(tmp_path) as house, house.connect(page=True) as socket:
+        await socket.recv()
+        monkeypatch.setattr(Session, "take", broken)
+        await socket.send(json.dumps({"type": "tokenwire:ping", "t": 1}))
+        await socket.wait_closed()
+
+        assert socket.close_code == 1011
 
 
 @pytest.mark.parametrize("page", [True, False])

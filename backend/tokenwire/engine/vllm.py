@@ -216,9 +216,9 @@ class VllmEngine:
             take(Delta(done.text, (), cast("FinishReason", done.finish)))
         except (EngineDeadError, EngineDead) as error:
             raise error if isinstance(error, EngineDead) else EngineDead(ENDED) from error
-        except (VLLMClientError, ValueError) as error:
-            raise _refusal(error) from error
-        except Exception:
+        except Exception as error:
+            if queue is None and isinstance(error, (VLLMClientError, ValueError)):
+                raise _refusal(error) from error
             await self._abort(queue, request_id)
             raise
 

@@ -20,11 +20,6 @@ class Bell:
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def rung(self) -> bool:
-        """Whether the next `wait` returns at once."""
-        return self._rung
-
     def ring(self) -> None:
         self._rung = True
         self._wake()

@@ -72,6 +72,7 @@ class Connection:
         self._draining = parts.draining
         self._pumping = self._sending = self._gone = False
         self._beat = self._loop.call_later(parts.limits.heartbeat_s, self._keep_alive)
+        self._broken: Exception | None = None
         self._malformed = 0
         self._pings = 0
 
@@ -169,6 +170,13 @@ class Connection:
         self._pumping = False
         if self._gone:
             return
+        try:
+            self._write()
+        except Exception as error:  # noqa: BLE001 the task ends the connection with it
+            self._broken = error
+            self._work.set()
+
+    def _write(self) -> None:
         if self._sending or not self._peer.has_room:
             self._work.set()
             return
@@ -182,6 +190,8 @@ class Connection:
         limits = self._parts.limits
         while True:
             self._work.clear()
+            if self._broken is not None:
+                raise self._broken
             if (create := self._session.next_create()) is not None:
                 await self._start(create)
                 self._work.set()
