@@ -42,7 +42,7 @@ HOMES: dict[str, set[str]] = {
     "torch": VLLM,
     "transformers": VLLM,
     "quart": {"web", "compat"},
-    "werkzeug": {"web"},
+    "werkzeug": {"web", "compat"},
     "hypercorn": {"serve", "compat"},
     "uvloop": {"serve", "__main__"},
     "sqlmodel": {"history"},

@@ -33,7 +33,8 @@ from tokenwire.memory import StoredRecords
 from tokenwire.metrics import Metrics
 from tokenwire.web.app import create_app
 from tokenwire.web.hub import Hub
-from tokenwire.web.parts import DoorLimits, Draining, Parts
+from tokenwire.web.parts import DoorLimits, Parts
+from tokenwire.web.sockets import Sockets
 
 
 if TYPE_CHECKING:
@@ -53,9 +54,6 @@ COLLECT = 50_000, 20, 50
 SEND_BUFFER = 256 << 10
 PEER_TIMEOUT_MS = 60_000
 KEEPALIVE_S = 20
-# A peer that has been silent for so long is asked whether it lives; who answers no ping is gone.
-PING_S, SILENCE_S = 30.0, 75.0
-LOOK_S = 10.0
 LAST_EVENTS_ROUNDS, LAST_EVENTS_ROUND_S = 20, 0.1
 PAGE = Path(__file__).resolve().parent / "web" / "page"
 
@@ -122,21 +120,21 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
         )
         writing = tasks.create_task(store.run(), name="history writer")
         generations = _generations(settings, supervisor, records, tasks)
-        hub = Hub(store.conversation)
+        hub, sockets = Hub(store.conversation), Sockets()
         supervisor.subscribe(hub.model_changed)
         hub.follow(generations)
         _collect_seldom(supervisor)
         service = [
             tasks.create_task(generations.run(), name="generations"),
             tasks.create_task(hub.run(), name="hub"),
-            tasks.create_task(_cut_silent(), name="heartbeat"),
+            tasks.create_task(sockets.run(), name="sockets"),
         ]
         engines.preimport()
         supervisor.load(default)
         if count := await generations.take_up(unfinished):
             log.warning("%d answers that were running go on.", count)
         try:
-            parts = _parts(settings, generations, supervisor, store, hub)
+            parts = _parts(settings, generations, supervisor, store, hub, sockets)
             yield _House(parts, supervisor, settings.drain_timeout)
         finally:
             await generations.close()
@@ -183,7 +181,12 @@ def _generations(
 
 
 def _parts(
-    settings: Settings, generations: Generations, supervisor: Supervisor, store: Store, hub: Hub
+    settings: Settings,
+    generations: Generations,
+    supervisor: Supervisor,
+    store: Store,
+    hub: Hub,
+    sockets: Sockets,
 ) -> Parts:
     metrics = Metrics()
     metrics.gauge("tokenwire_running", "Answers that are being made", lambda: generations.running)
@@ -198,7 +201,7 @@ def _parts(
         user_id=USER_ID,
         page=PAGE,
         server_id=new_id("srv"),
-        draining=Draining(),
+        sockets=sockets,
         limits=DoorLimits(max_message_bytes=settings.max_message_bytes),
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.allowed_origins,
@@ -220,13 +223,6 @@ def _collect_seldom(supervisor: Supervisor) -> None:
     unsubscribe = supervisor.subscribe(ready)
 
 
-async def _cut_silent() -> None:
-    while True:
-        await asyncio.sleep(LOOK_S)
-        if count := await compat.ask_silent(PING_S, SILENCE_S):
-            log.info("%d connections were cut whose peers are gone.", count)
-
-
 async def _drain(house: _House) -> None:
     """Refuse new work, let what runs end, end the rest, give clients their last events, cut the
     stalled.
@@ -236,7 +232,7 @@ async def _drain(house: _House) -> None:
     parts.hub.draining(house.drain_timeout)
     await generations.settle(house.drain_timeout)
     await generations.close()
-    parts.draining.set()
+    parts.sockets.drain()
     # Sockets send their last events and a close frame; Hypercorn can't say when that is done.
     for _ in range(LAST_EVENTS_ROUNDS):
         await asyncio.sleep(LAST_EVENTS_ROUND_S)
@@ -253,7 +249,7 @@ def _hypercorn_config(settings: Settings, listener: socket.socket) -> Config:
     config.startup_timeout = 600.0
     config.keep_alive_timeout = 15.0
     config.websocket_max_message_size = settings.max_message_bytes
-    # A task for each connection; `compat.ask_silent` asks only those that are silent.
+    # A task for each connection, that waits for no answer; `web/sockets.py` asks the silent.
     config.websocket_ping_interval = None
     config.include_server_header = False
     config.alpn_protocols = ["http/1.1"]

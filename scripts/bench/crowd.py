@@ -19,7 +19,8 @@ from measure import cpu_s, median, publish, resident_kib, spread, table
 
 
 Json = dict[str, Any]
-IDLE_S = 20
+# Two rounds of heartbeats and of pings.
+IDLE_S = 90
 FOLLOWED, STEP_S = 400, 0.02
 
 

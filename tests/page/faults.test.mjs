@@ -25,23 +25,26 @@ after(async () => {
   await server.kill();
 });
 
-/** A page that asks for greedy answers of some length, and notes each line of state from now on. */
+/** An answer that is not over before what it is asked for is killed. */
+const RUNS_ON = { temperature: 0, max_output_tokens: 800, ignore_eos: true };
+
+/** A page that asks for greedy answers of that length, and notes each line of state from now on. */
 async function visit(t) {
   const at = await open(browser, server.url, { expected: OFFLINE });
   t.after(at.close);
   const { page } = at;
   page.setDefaultTimeout(PATIENCE);
   await page.locator(".starter").first().waitFor();
-  await page.evaluate(() => {
+  await page.evaluate((runsOn) => {
     const state = document.getElementById("state");
     globalThis.said = new Set();
     new MutationObserver(() => globalThis.said.add(state.textContent)).observe(state, { childList: true });
     const { send } = WebSocket.prototype;
     WebSocket.prototype.send = function (data) {
       const message = JSON.parse(data);
-      send.call(this, JSON.stringify(message.type === "response.create" ? { ...message, temperature: 0, max_output_tokens: 800 } : message));
+      send.call(this, JSON.stringify(message.type === "response.create" ? { ...message, ...runsOn } : message));
     };
-  });
+  }, RUNS_ON);
   return page;
 }
 

@@ -28,7 +28,8 @@ from tokenwire.metrics import Metrics
 from tokenwire.serve import listen
 from tokenwire.web.app import create_app
 from tokenwire.web.hub import Hub
-from tokenwire.web.parts import DoorLimits, Draining, Parts
+from tokenwire.web.parts import DoorLimits, Parts
+from tokenwire.web.sockets import Sockets
 
 
 USER = "local"
@@ -89,10 +90,10 @@ async def open_house(
             user_id=USER,
             page=folder / "page",
             server_id="srv_test",
-            draining=Draining(),
+            sockets=Sockets(),
             limits=limits or DoorLimits(),
         )
-        service = [tasks.create_task(generations.run()), tasks.create_task(hub.run())]
+        service = [tasks.create_task(work.run()) for work in (generations, hub, parts.sockets)]
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.graceful_timeout = 0.5
@@ -115,7 +116,7 @@ async def open_house(
             finally:
                 engine.go.set()
                 await generations.close()
-                parts.draining.set()
+                parts.sockets.drain()
                 stop.set()
                 await serving
                 for task in service:

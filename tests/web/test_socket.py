@@ -21,6 +21,7 @@ from tokenwire.generation import journal
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.history.store import Store
 from tokenwire.history.values import ReadFailed
+from tokenwire.web import sockets
 from tokenwire.web.parts import DoorLimits
 from tokenwire.wire.session import Session, SessionLimits
 
@@ -36,6 +37,21 @@ async def assert_usable(socket: websockets.ClientConnection) -> None:
     """The connection still answers."""
     await socket.send(create("Still there?"))
     assert text_of(await receive_until(socket, *END)) == "Hello, world."
+
+
+async def open_raw(
+    house: House, headers: bytes = b""
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket whose frames are left to the test."""
+    url = urlsplit(house.url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=1024)
+    writer.write(
+        b"GET /v1/responses HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + headers + b"\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
 
 
 @pytest.mark.parametrize(
@@ -418,6 +434,86 @@ async def test_a_connection_that_can_no_longer_write_is_closed_as_our_fault(
         assert socket.close_code == 1011
 
 
+async def test_a_peer_that_answers_no_ping_is_cut_and_one_that_does_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "BEAT_S", 0.05)
+    limits = DoorLimits(heartbeat_s=0.1, ask_s=0.2, gone_s=0.6)
+    async with open_house(tmp_path, limits=limits) as house, house.connect() as alive:
+        reader, writer = await open_raw(house)
+        began = asyncio.get_running_loop().time()
+        # It reads, as the kernel of a proxy would for one that is gone.
+        heard = bytearray()
+        with suppress(ConnectionError):
+            while piece := await asyncio.wait_for(reader.read(100), 5):
+                heard += piece
+        assert set(heard) == {0x89, 0}
+        assert 0.5 < asyncio.get_running_loop().time() - began < 3
+        await asyncio.sleep(0.6)
+        await assert_usable(alive)
+        writer.close()
+
+
+async def test_a_page_that_hears_nothing_else_hears_pings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "BEAT_S", 0.02)
+    async with open_house(tmp_path, limits=DoorLimits(heartbeat_s=0.1)) as house:
+        async with house.connect(page=True) as socket:
+            for number in (1, 2, 3):
+                (*_, ping) = await receive_until(socket, "tokenwire:ping")
+                assert ping["t"] == number
+
+
+async def test_an_old_connection_ends_when_it_is_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "BEAT_S", 0.02)
+    async with open_house(tmp_path, limits=DoorLimits(max_age_s=0.1)) as house:
+        async with house.connect() as socket:
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await receive(socket)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+
+
+async def test_who_says_more_than_is_read_is_cut(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, house.connect(page=True) as other:
+        _, writer = await open_raw(house, b"Sec-WebSocket-Protocol: tokenwire.v1\r\n")
+        said = json.dumps({"type": "tokenwire:ping", "t": "x" * 1000}).encode()
+        frame = b"\x81\xfe" + len(said).to_bytes(2, "big") + bytes(4) + said
+
+        async def babble() -> None:
+            for _ in range(100_000):
+                writer.write(frame)
+                await writer.drain()
+
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(babble(), 20)
+        writer.close()
+        await assert_usable(other)
+
+
+async def test_more_attaches_than_can_wait_close_the_connection(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, house.connect(page=True) as socket:
+        attach: Json = {
+            "type": "tokenwire:response.attach",
+            "response_id": "resp_x",
+            "starting_after": 0,
+        }
+
+        async def babble() -> None:
+            for number in range(1000):
+                await socket.send(json.dumps({**attach, "stream_id": f"l{number % 20}"}))
+            while True:
+                await asyncio.wait_for(socket.recv(), 10)
+
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await babble()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
 @pytest.mark.parametrize("page", [True, False])
 async def test_draining_ends_what_is_plain_and_leaves_what_is_durable(
     tmp_path: Path, *, page: bool
@@ -432,7 +528,7 @@ async def test_draining_ends_what_is_plain_and_leaves_what_is_durable(
         refused = await house.http.post("/v1/responses", json={"input": "x"})
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
         await house.generations.close()
-        house.parts.draining.set()
+        house.parts.sockets.drain()
         events = [event async for event in until_closed(socket)]
     types = [event["type"] for event in events]
     assert ("tokenwire:server.draining" in types) == page

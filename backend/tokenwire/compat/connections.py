@@ -1,4 +1,4 @@
-"""Hypercorn's connections as we need them: they can be cut, asked whether their peers live, and
+"""Hypercorn's connections as we need them: they can be cut, and
 written to past the layers that need longer for a few bytes than it takes to make them.
 
 It refuses to know what is written.
@@ -8,30 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import socket
-import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import h11
 from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.events import RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.protocol.ws_stream import WSStream
-from wsproto.connection import ConnectionState
+from werkzeug.exceptions import HTTPVersionNotSupported
+from wsproto.utilities import generate_accept_token
+
+from tokenwire.compat.sockets import CHUNK, WebSocket
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
+    from hypercorn.events import Event
 
-# Bytes that are written at once, and that wait for a peer before whoever sends waits too.
-CHUNK = 65_536
-_PING = b"\x89\x00"
-# Connections that are looked at before others have a turn.
-_AT_A_TIME = 256
-# The place of `tcpi_last_data_recv`, in milliseconds, in Linux's `struct tcp_info`.
-_LAST_DATA_RECEIVED = 52
+    from tokenwire.compat.sockets import Server
+
 
 _connections: weakref.WeakSet[TrackedTCPServer] = weakref.WeakSet()
 _current: contextvars.ContextVar[TrackedTCPServer | None] = contextvars.ContextVar(
@@ -48,26 +46,56 @@ class TrackedTCPServer(TCPServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _connections.add(self)
-        self.answers_pings = False
+        self._transport: asyncio.Transport = self.writer.transport  # pyright: ignore[reportAttributeAccessIssue]
+        self.websocket: WebSocket | None = None
 
     async def run(self) -> None:
         _current.set(self)
         await super().run()
+        if self.websocket is not None:
+            # What Hypercorn keeps for a request.
+            del self.protocol, self._task_group
+            await self.websocket.run()
+
+    async def _close(self) -> None:
+        if self.websocket is None:
+            await super()._close()
 
     def abort(self) -> None:
-        self.writer.transport.abort()
+        self._transport.abort()
 
     @property
     def unsent(self) -> int:
         """Bytes that the peer has not taken yet."""
-        return self.writer.transport.get_write_buffer_size()
+        return self._transport.get_write_buffer_size()
 
-    @property
-    def takes_frames(self) -> bool:
-        """Whether a WebSocket is open here, on our side and on the peer's."""
+    def accept(self, make: Callable[[WebSocket], Server], subprotocol: str | None) -> None:
+        """Accept the WebSocket that was asked for here, and take it over from Hypercorn: nothing of
+        it is left but the task of the connection, which serves.
+        """
         protocol = self.protocol.protocol
         stream = protocol.stream if isinstance(protocol, H11Protocol) else None
-        return isinstance(stream, WSStream) and stream.connection.state is ConnectionState.OPEN
+        if not isinstance(protocol, H11Protocol) or not isinstance(stream, WSStream):
+            raise HTTPVersionNotSupported("A WebSocket is opened by HTTP/1.1.")
+        headers = [
+            (b"Upgrade", b"websocket"),
+            (b"Connection", b"Upgrade"),
+            (b"Sec-WebSocket-Accept", generate_accept_token(stream.handshake.key or b"")),
+        ]
+        if subprotocol is not None:
+            headers.append((b"Sec-WebSocket-Protocol", subprotocol.encode()))
+        self.websocket = WebSocket(self._transport, stream.buffer.max_length)
+        # In a context of its own: with the handler's, each timer would hold all of the request.
+        self.websocket.server = contextvars.Context().run(make, self.websocket)
+        self._transport.write(
+            protocol.connection.send(h11.InformationalResponse(status_code=101, headers=headers))
+        )
+        # Hypercorn sends and hears nothing more; what it had read and not looked at is ours.
+        stream.closed = True
+        self._transport.pause_reading()
+        self._transport.set_protocol(self.websocket)
+        self.protocol = _Forward(self.websocket)  # pyright: ignore[reportAttributeAccessIssue]
+        self.reader.feed_eof()
 
     @property
     def takes_chunks(self) -> bool:
@@ -84,7 +112,7 @@ class TrackedTCPServer(TCPServer):
     async def put(self, data: bytes, seconds: float) -> bool:
         """Write whole frames. False: the peer did not make room in time, or is gone."""
         self.writer.write(data)
-        if self.unsent > CHUNK or self.writer.transport.is_closing():
+        if self.unsent > CHUNK or self._transport.is_closing():
             try:
                 async with asyncio.timeout(seconds):
                     await self.writer.drain()
@@ -98,17 +126,25 @@ class TrackedTCPServer(TCPServer):
         """
         return await self.put(b"%x\r\n%b\r\n" % (len(data), data), seconds)
 
-    @property
-    def silence_s(self) -> float:
-        """Seconds since the last byte from the peer, as the kernel knows it."""
-        peer = self.writer.get_extra_info("socket")
-        facts = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
-        return int.from_bytes(facts[_LAST_DATA_RECEIVED:], sys.byteorder) / 1000
+
+class _Forward:
+    """In the place of Hypercorn's protocol, while its reader reads to the end."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def handle(self, event: Event) -> None:
+        if isinstance(event, RawData):
+            self._websocket.data_received(event.data)
 
 
-def current_connection() -> TrackedTCPServer | None:
-    """The connection that the current task serves."""
-    return _current.get()
+def accept(make: Callable[[WebSocket], Server], subprotocol: str | None = None) -> None:
+    """Accept the WebSocket that the current Quart handler was called for; `make` makes who serves
+    it, once the handler has returned. Raises HTTPVersionNotSupported.
+    """
+    if (connection := _current.get()) is None:
+        raise HTTPVersionNotSupported("There is no connection to take.")
+    connection.accept(make, subprotocol)
 
 
 def chunked_connection() -> TrackedTCPServer | None:
@@ -132,36 +168,7 @@ def unsent() -> int:
 
 def abort_stalled() -> int:
     """Cut every connection with unsent bytes. Returns how many."""
-    return _abort([connection for connection in _connections if connection.unsent])
-
-
-async def ask_silent(ask_s: float, gone_s: float) -> int:
-    """Ping each WebSocket whose peer has been silent for `ask_s`, and cut those that have been for
-    `gone_s`. Returns how many were cut. To be called again and again, several times in `ask_s`.
-
-    Each peer that lives answers a ping. Hypercorn sends pings and waits for nothing, so one that is
-    gone without a word, behind a proxy that still takes its bytes, would stay.
-    """
-    silent: list[TrackedTCPServer] = []
-    for count, connection in enumerate(list(_connections), 1):
-        if connection.answers_pings and (silence := _silence_of(connection)) > ask_s:
-            if silence > gone_s:
-                silent.append(connection)
-            elif connection.takes_frames:
-                connection.writer.write(_PING)
-        if not count % _AT_A_TIME:
-            await asyncio.sleep(0)
-    return _abort(silent)
-
-
-def _abort(connections: Sequence[TrackedTCPServer]) -> int:
-    for connection in connections:
+    stalled = [connection for connection in _connections if connection.unsent]
+    for connection in stalled:
         connection.abort()
-    return len(connections)
-
-
-def _silence_of(connection: TrackedTCPServer) -> float:
-    try:
-        return connection.silence_s
-    except (OSError, ValueError):  # closed already; uvloop's socket then has the number -1
-        return 0.0
+    return len(stalled)

@@ -1,69 +1,146 @@
-"""Quart's WebSockets as we need them: without what each message costs there, and with a bound on
-what waits. It refuses to know what is said.
+"""A WebSocket that is served past Quart and Hypercorn: they shake hands and check who asks; from
+then on its frames are bytes between one object of ours and the transport. It refuses to know what
+is said.
+
+Quart and Hypercorn keep five tasks, four queues and the request for each WebSocket, 30 KiB while
+nothing is said, and take six calls and four awaits for a frame.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Protocol
 
-from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.protocol.ws_stream import WSStream
-from quart import Quart, websocket
-from quart.asgi import ASGIWebsocketConnection
-from quart.wrappers import Websocket
-from wsproto.connection import Connection as WSConnection
-from wsproto.connection import ConnectionState
-
-from tokenwire.compat.connections import CHUNK, abort_current, current_connection
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.frame_protocol import CloseReason
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, WebsocketScope
-
-    from tokenwire.compat.connections import TrackedTCPServer
+    from wsproto.events import Event
 
 
-INBOUND_FRAMES = 64
+# Bytes that are written at once, and that wait for a peer before whoever sends waits too.
+CHUNK = 65_536
 GOODBYE_S = 1.0
-POLICY_VIOLATION = 1008
+_PING = b"\x89\x00"
 _WHOLE_TEXT, _TWO_BYTES, _EIGHT_BYTES = 0x81, 126, 127
 
 
-class PlainWebsocket(Websocket):
-    """Sends what it is given and nothing else. Quart's own gives the loop away and asks to be
-    accepted for each frame, with new headers; Hypercorn takes six calls to put a few bytes before
-    it. Together that was half of what a streamed answer cost. Whoever sends has accepted, and
-    yields.
-    """
+class Server(Protocol):
+    """Who serves a WebSocket."""
 
-    async def send(self, data: str | bytes) -> None:
-        await self._send(data)  # pyright: ignore[reportUnknownMemberType]
+    def received(self, frame: str | bytes) -> None:
+        """A whole message came."""
+        ...
 
-    # Where frames can be written straight to: they are the connection's own bytes.
-    connection: TrackedTCPServer | None = None
-    _transport: asyncio.WriteTransport
-    _protocol: WSConnection
+    def ended(self) -> None:
+        """Nothing more comes or goes. May be called more than once."""
+        ...
 
-    def go_straight(self) -> None:
-        """Find out where this one's frames go. In the task that serves it, once it is accepted."""
-        connection = current_connection()
-        protocol = connection.protocol.protocol if connection is not None else None
-        stream = protocol.stream if isinstance(protocol, H11Protocol) else None
-        if connection is not None and isinstance(stream, WSStream):
-            self.connection, self._protocol = connection, stream.connection
-            self._transport = connection.writer.transport
+    async def serve(self) -> None:
+        """Its life; the WebSocket is closed after it."""
+        ...
+
+
+class WebSocket(asyncio.Protocol):
+    """One WebSocket, accepted. `most`: the bytes of the longest message that it takes."""
+
+    server: Server
+
+    def __init__(self, transport: asyncio.Transport, most: int) -> None:
+        self._transport = transport
+        self._frames = Connection(ConnectionType.SERVER)
+        self._most = most
+        self._parts: list[str | bytes] = []
+        self._size = 0
+        self._clock = asyncio.get_running_loop().time
+        # When a byte came from the peer last, on the clock of the loop.
+        self.heard_at = self._clock()
+        self._room: asyncio.Future[None] | None = None
+        self._full = self._lost = False
+        self._gone: asyncio.Future[None] | None = None
+
+    async def run(self) -> None:
+        """Have it served to its end."""
+        try:
+            self._transport.resume_reading()
+            await self.server.serve()
+            self.close(CloseReason.NORMAL_CLOSURE)
+            await self._goodbye()
+        finally:
+            self.abort()
+
+    # What comes in
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._clock()
+        if self._frames.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
+            self._frames.receive_data(data)
+            for event in self._frames.events():
+                self._take(event)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, (TextMessage, BytesMessage)):
+            if self.open:
+                self._add(event)
+        elif isinstance(event, Ping):
+            # Who does not read is owed no answer.
+            if self.has_room:
+                self._transport.write(self._frames.send(event.response()))
+        elif isinstance(event, CloseConnection):
+            # The peer's own, or what is wrong with its frames.
+            if self._frames.state is ConnectionState.REMOTE_CLOSING:
+                self._transport.write(self._frames.send(event.response()))
+            self.close(event.code, event.reason or "")
+            self._transport.close()
+
+    def _add(self, event: TextMessage | BytesMessage) -> None:
+        part = event.data if isinstance(event, TextMessage) else bytes(event.data)
+        self._size += len(part if isinstance(part, bytes) or part.isascii() else part.encode())
+        if self._size > self._most:
+            self.close(CloseReason.MESSAGE_TOO_BIG)
+            return
+        self._parts.append(part)
+        if event.message_finished:
+            parts, self._parts, self._size = self._parts, [], 0
+            if len(parts) > 1:
+                part = type(part)().join(parts)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            self.server.received(part)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._free()
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        self._frames.receive_data(None)
+        self.server.ended()
+
+    # What goes out
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._free()
+
+    def _free(self) -> None:
+        """Let go who waits for room: there is some, or nothing more goes out."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    @property
+    def open(self) -> bool:
+        """Whether frames may go out: neither side has closed."""
+        return self._frames.state is ConnectionState.OPEN
 
     @property
     def has_room(self) -> bool:
         """Whether `write_texts` may be called: the peer takes what it is sent."""
-        return (
-            self.connection is not None
-            and self._protocol.state is ConnectionState.OPEN
-            and self._transport.get_write_buffer_size() <= CHUNK
-        )
+        return not self._full and self.open
 
     def write_texts(self, texts: Sequence[str]) -> None:
         """Write text frames now, where there is room."""
@@ -74,22 +151,46 @@ class PlainWebsocket(Websocket):
         """Send text frames, those that fit together in one write. False: the peer did not take
         them in time. What is for a connection that closes is dropped.
         """
-        if (connection := self.connection) is None:
-            return await self._send_each(texts, seconds)
         for chunk in _chunks(texts):
-            open = self._protocol.state is ConnectionState.OPEN
-            if open and not await connection.put(chunk, seconds):
+            if not self.open:
+                break
+            self._transport.write(chunk)
+            if self._full and not await self._taken(seconds):
                 return False
         return True
 
-    async def _send_each(self, texts: Sequence[str], seconds: float) -> bool:
+    async def _taken(self, seconds: float) -> bool:
+        self._room = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(seconds):
-                for text in texts:
-                    await self.send(text)
+                await self._room
         except TimeoutError:
             return False
+        finally:
+            self._room = None
         return True
+
+    def ping(self) -> None:
+        """Ask the peer whether it is there. Each that lives answers."""
+        if self.has_room:
+            self._transport.write(_PING)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye. Who serves it is told that it has ended; a second call does nothing."""
+        if self.open:
+            self._transport.write(self._frames.send(CloseConnection(code, reason)))
+        self._free()
+        self.server.ended()
+
+    def abort(self) -> None:
+        """Cut it, without a goodbye."""
+        self._transport.abort()
+
+    async def _goodbye(self) -> None:
+        """Give what was written and the peer's own goodbye a moment."""
+        if not self._lost:
+            self._gone = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._gone], timeout=GOODBYE_S)
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[bytes]:
@@ -118,72 +219,3 @@ def _head(size: int) -> bytes:
     if size < 1 << 16:
         return bytes((_WHOLE_TEXT, _TWO_BYTES)) + size.to_bytes(2, "big")
     return bytes((_WHOLE_TEXT, _EIGHT_BYTES)) + size.to_bytes(8, "big")
-
-
-class BoundedWebsocketConnection(ASGIWebsocketConnection):
-    """Quart copies inbound frames into a queue without limit; this one has a limit and says so.
-
-    It also takes what still comes after the handler's end. Hypercorn's reader waits for ever for a
-    place in the queue of a handler that is gone, and never sees the disconnect.
-    """
-
-    def __init__(self, app: Quart, scope: WebsocketScope) -> None:
-        super().__init__(app, scope)
-        self._frames: asyncio.Queue[str | bytes] = asyncio.Queue(INBOUND_FRAMES)
-        self.queue = self._frames
-        self._flooded = False
-        self._gone = False
-
-    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        if (connection := current_connection()) is not None:
-            connection.answers_pings = True
-        await super().__call__(receive, send)
-        if not self._accepted or self._gone:
-            return
-        try:
-            async with asyncio.timeout(GOODBYE_S):
-                if self._flooded and not self._closed:
-                    await self.close_connection(send, POLICY_VIOLATION, "too many frames")
-                await _disconnected(receive)
-        except TimeoutError:
-            abort_current()
-            await _disconnected(receive)
-
-    async def send_data(self, send: ASGISendCallable, data: str | bytes) -> None:
-        text = isinstance(data, str)
-        await send(
-            {
-                "type": "websocket.send",
-                "bytes": None if text else data,
-                "text": data if text else None,
-            }
-        )
-
-    async def handle_messages(self, receive: ASGIReceiveCallable) -> None:
-        while True:
-            event = await receive()
-            if event["type"] == "websocket.receive":
-                # An empty binary frame is b"", which `or` would turn into None.
-                text = event.get("text")
-                message = text if text is not None else (event.get("bytes") or b"")
-                try:
-                    self._frames.put_nowait(message)
-                except asyncio.QueueFull:
-                    # Waiting here would also block the notice of a disconnect.
-                    self._flooded = True
-                    return
-            elif event["type"] == "websocket.disconnect":
-                self._gone = True
-                return
-
-
-async def _disconnected(receive: ASGIReceiveCallable) -> None:
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
-
-
-def current_websocket() -> PlainWebsocket:
-    """The WebSocket that the current task serves, for use outside of it too."""
-    found = cast("PlainWebsocket", cast("Any", websocket)._get_current_object())
-    found.go_straight()
-    return found

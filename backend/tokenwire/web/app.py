@@ -38,7 +38,7 @@ def create_app(parts: Parts) -> Quart:
     app.config["RESPONSE_TIMEOUT"] = None
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
     app.config["MAX_CONTENT_LENGTH"] = parts.limits.max_message_bytes
-    compat.install(app)
+    compat.install()
     _guard(app, parts)
     _map_errors(app)
     for door in (responses, socket, chat, conversations, models, health, page):

@@ -26,7 +26,7 @@ def install(app: Quart, parts: Parts) -> None:
     async def readyz() -> Response:
         phase = models.state(models.default).phase
         status = "ready" if models.ready(models.default) is not None else "loading"
-        if parts.draining.on:
+        if parts.sockets.draining:
             status = "draining"
         elif phase == "recovering":
             status = phase

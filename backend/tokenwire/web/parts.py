@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tokenwire.history.store import Store
     from tokenwire.metrics import Metrics
     from tokenwire.web.hub import Hub
+    from tokenwire.web.sockets import Sockets
 
 
 class Models(Protocol):
@@ -44,30 +45,13 @@ class DoorLimits:
 
     max_message_bytes: int = 8 << 20
     heartbeat_s: float = 15.0
+    # A peer that has been silent for so long is asked whether it lives, and then is gone.
+    ask_s: float = 45.0
+    gone_s: float = 75.0
     send_timeout_s: float = 30.0
     max_age_s: float = 3600.0
     malformed_frames: int = 16
     session: SessionLimits = field(default_factory=SessionLimits)
-
-
-class Draining:
-    """Whether the server is ending. It is set once; whoever watches is called then: a task for each
-    connection that waits for it would cost as much memory as the connection's own two.
-    """
-
-    def __init__(self) -> None:
-        self.on = False
-        self._watchers: set[Callable[[], None]] = set()
-
-    def set(self) -> None:
-        self.on = True
-        for watcher in tuple(self._watchers):
-            watcher()
-
-    def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:
-        """Call `watcher` when it is set. Returns the way to stop."""
-        self._watchers.add(watcher)
-        return lambda: self._watchers.discard(watcher)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +66,7 @@ class Parts:
     user_id: str
     page: Path
     server_id: str
-    draining: Draining
+    sockets: Sockets
     limits: DoorLimits = field(default_factory=DoorLimits)
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()

@@ -1,12 +1,12 @@
-"""The WebSocket door around `wire.session`: a task that reads, one that starts answers and waits
-for slow peers, and a callback that writes. No rule of the protocol lives here.
+"""The WebSocket door around `wire.session`: callbacks that read and write, and a task that starts
+answers and waits for slow peers. No rule of the protocol lives here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from quart import Quart, websocket
 
@@ -31,32 +31,24 @@ PROTOCOL = "tokenwire.v1"
 ECHOED = (PROTOCOL, "responses", "realtime")
 FAILED = "The server failed. It was logged."
 GOING_AWAY, POLICY, INTERNAL_ERROR = 1001, 1008, 1011
-RESTART, TRY_LATER, MALFORMED = 1012, 1013, 4400
+RESTART, MALFORMED = 1012, 4400
+# Cancels and attaches that wait.
+MOST_ORDERS = 64
 
 
 def install(app: Quart, parts: Parts) -> None:
     async def responses_socket() -> None:
         offered = websocket.requested_subprotocols
         chosen = next((name for name in ECHOED if name in offered), None)
-        await websocket.accept(subprotocol=chosen)  # pyright: ignore[reportUnknownMemberType]
-        peer = compat.current_websocket()
-        await Connection(parts, peer, extension=chosen == PROTOCOL).serve()
+        compat.accept(lambda peer: Connection(parts, peer, extension=chosen == PROTOCOL), chosen)
 
     app.add_websocket("/v1/responses", "responses_socket", responses_socket)
 
 
-class _Ending(Exception):  # noqa: N818  (an end is no error)
-    """The connection ends with a close code; ends the other tasks of its group."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 class Connection:
-    """One client. Ends with a close code, or with the cancellation that a disconnect is."""
+    """One client: what the WebSocket that it is on is served by."""
 
-    def __init__(self, parts: Parts, peer: compat.PlainWebsocket, *, extension: bool) -> None:
+    def __init__(self, parts: Parts, peer: compat.WebSocket, *, extension: bool) -> None:
         self._peer = peer
         self.id = new_id("sock")
         self.user_id = parts.user_id
@@ -69,10 +61,10 @@ class Connection:
             parts.user_id, durable=extension, cached=self._session.cached, origin=self.id
         )
         self._born = self._sent_at = self._loop.time()
-        self._draining = parts.draining
-        self._pumping = self._sending = self._gone = False
-        self._beat = self._loop.call_later(parts.limits.heartbeat_s, self._keep_alive)
-        self._broken: Exception | None = None
+        self._asked_at = 0.0
+        self._pumping = self._sending = self._over = False
+        self._orders: list[Cancel | Attach] = []
+        self._obeying: asyncio.Task[None] | None = None
         self._malformed = 0
         self._pings = 0
 
@@ -80,31 +72,28 @@ class Connection:
         self._session.say(kind, **fields)
 
     async def serve(self) -> None:
-        """Greet, read and write until one of them ends."""
+        """Greet, start answers, and write what the peer has to make room for, until the end."""
         if self._session.extension:
             self._greet()
             self._parts.hub.add(self)
-        code: int | None = INTERNAL_ERROR
-        unwatch = self._draining.watch(self._work.set)
+        self._parts.sockets.add(self)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(), name=f"{self.id} reader")
-                await self._serve()
-        except* _Ending as endings:
-            first = endings.exceptions[0]
-            code = first.code if isinstance(first, _Ending) else INTERNAL_ERROR
-        except* OSError:
-            code = None  # the peer is gone
-        except* Exception:  # a task's top: the client must not take this for a normal end
+            await self._serve()
+        except Exception:  # a task's top: the client must not take this for a normal end
             log.exception("Connection %s failed", self.id)
+            self._peer.close(INTERNAL_ERROR)
         finally:
-            self._gone = True
-            unwatch()
-            self._beat.cancel()
+            self._over = True
+            self._parts.sockets.discard(self)
+            if self._obeying is not None:
+                self._obeying.cancel()
             self._parts.hub.discard(self)
             self._session.close()
-        if code is not None:
-            await self._close(code)
+
+    def ended(self) -> None:
+        """The peer is gone, or has been told goodbye."""
+        self._over = True
+        self._work.set()
 
     def _greet(self) -> None:
         limits = self._parts.limits
@@ -126,22 +115,42 @@ class Connection:
         for state in self._parts.models.states():
             self.say("tokenwire:model.state", model=model_object(state))
 
-    async def _read(self) -> NoReturn:
-        while True:
-            frame = await self._peer.receive()
-            if not isinstance(frame, str):
-                self._session.refuse(InvalidJson("A frame must be text, not binary."), None)
-                self._malformed += 1
-            else:
-                before = self._session.refused_json
-                command = self._session.receive(frame)
-                self._malformed = self._malformed + 1 if self._session.refused_json > before else 0
-                if command is not None:
-                    await self._obey(command)
-            if self._malformed >= self._parts.limits.malformed_frames:
-                raise _Ending(MALFORMED)
-            if self._session.overfull:
-                raise _Ending(POLICY)
+    def received(self, frame: str | bytes) -> None:
+        """Take a frame: at once, but for what has to wait for the memory."""
+        if self._over:
+            return
+        try:
+            command = self._read(frame)
+        except Exception:  # as in `serve`: this is called by the event loop
+            log.exception("Connection %s failed", self.id)
+            self._peer.close(INTERNAL_ERROR)
+            return
+        if command is not None:
+            self._orders.append(command)
+            if self._obeying is None:
+                self._obeying = self._loop.create_task(self._obey_all(), name=f"{self.id} orders")
+        if self._malformed >= self._parts.limits.malformed_frames:
+            self._peer.close(MALFORMED)
+        elif self._session.overfull or len(self._orders) > MOST_ORDERS:
+            self._peer.close(POLICY)
+
+    def _read(self, frame: str | bytes) -> Cancel | Attach | None:
+        if not isinstance(frame, str):
+            self._session.refuse(InvalidJson("A frame must be text, not binary."), None)
+            self._malformed += 1
+            return None
+        before = self._session.refused_json
+        command = self._session.receive(frame)
+        self._malformed = self._malformed + 1 if self._session.refused_json > before else 0
+        return command
+
+    async def _obey_all(self) -> None:
+        """A task that is there while orders are: an idle connection has no use for it."""
+        try:
+            while self._orders:
+                await self._obey(self._orders.pop(0))
+        finally:
+            self._obeying = None
 
     async def _obey(self, command: Cancel | Attach) -> None:
         generations = self._parts.generations
@@ -168,13 +177,13 @@ class Connection:
     def _pump(self) -> None:
         """Write what the lanes have, without waking a task; leave to the task what has to wait."""
         self._pumping = False
-        if self._gone:
+        if self._over:
             return
         try:
             self._write()
-        except Exception as error:  # noqa: BLE001 the task ends the connection with it
-            self._broken = error
-            self._work.set()
+        except Exception:  # as in `serve`: this is called by the event loop
+            log.exception("Connection %s failed", self.id)
+            self._peer.close(INTERNAL_ERROR)
 
     def _write(self) -> None:
         if self._sending or not self._peer.has_room:
@@ -183,44 +192,45 @@ class Connection:
         if frames := self._session.take():
             self._sent_at = self._loop.time()
             self._peer.write_texts(frames)
-        if self._session.waiting or self._draining.on:
+        if self._session.waiting or self._parts.sockets.draining:
             self._work.set()
 
-    async def _serve(self) -> NoReturn:
+    async def _serve(self) -> None:
         limits = self._parts.limits
-        while True:
+        while not self._over:
             self._work.clear()
-            if self._broken is not None:
-                raise self._broken
             if (create := self._session.next_create()) is not None:
                 await self._start(create)
                 self._work.set()
             if not await self._send(self._session.take()):
-                compat.abort_current()
-                raise _Ending(TRY_LATER)
+                self._peer.abort()
+                return
             if self._session.idle:
-                if self._draining.on:
-                    raise _Ending(RESTART)
-                if self._loop.time() - self._born > limits.max_age_s:
-                    raise _Ending(GOING_AWAY)
-            if self._work.is_set():
-                # Neither a write nor this wait gives the loop away then: a cancel would never come.
-                await asyncio.sleep(0)
+                if self._parts.sockets.draining:
+                    self._peer.close(RESTART)
+                elif self._loop.time() - self._born > limits.max_age_s:
+                    self._peer.close(GOING_AWAY)
             await self._work.wait()
 
-    def _keep_alive(self) -> None:
-        """Feed the page's watchdog after a silence, and look at the connection's age."""
+    def beat(self, now: float) -> None:
+        """Ask a silent peer whether it lives, feed the page's watchdog after a silence of ours, and
+        look at the age.
+        """
         limits = self._parts.limits
-        now = self._loop.time()
-        silent_s = now - self._sent_at
-        if silent_s >= limits.heartbeat_s:
-            silent_s = 0.0
-            if self._session.extension:
-                self._pings += 1
-                self.say("tokenwire:ping", t=self._pings)
+        silent_s = now - self._peer.heard_at
+        if silent_s > limits.gone_s:
+            self._peer.abort()
+        elif silent_s > limits.ask_s and now - self._asked_at > limits.heartbeat_s:
+            self._asked_at = now
+            self._peer.ping()
+        if self._session.extension and now - self._sent_at > limits.heartbeat_s:
+            self._pings += 1
+            self.say("tokenwire:ping", t=self._pings)
         if now - self._born > limits.max_age_s:
             self._work.set()
-        self._beat = self._loop.call_later(limits.heartbeat_s - silent_s, self._keep_alive)
+
+    def drain(self) -> None:
+        self._work.set()
 
     async def _start(self, create: Create) -> None:
         try:
@@ -244,10 +254,3 @@ class Connection:
             return await self._peer.send_texts(frames, self._parts.limits.send_timeout_s)
         finally:
             self._sending = False
-
-    async def _close(self, code: int) -> None:
-        try:
-            async with asyncio.timeout(1):
-                await self._peer.close(code)
-        except (OSError, RuntimeError, TimeoutError):
-            return

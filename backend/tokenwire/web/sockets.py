@@ -1,0 +1,60 @@
+"""All open WebSockets: one clock for them, and the word that the server ends. A timer for each
+would cost an idle one more than all else that it does. It refuses to know what they say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 5.0
+# Those that are looked at before others have a turn.
+_AT_A_TIME = 256
+
+
+class Socket(Protocol):
+    def beat(self, now: float) -> None:
+        """Do what is due by `now`, on the clock of the loop. Called each `BEAT_S`."""
+        ...
+
+    def drain(self) -> None:
+        """The server ends."""
+        ...
+
+
+class Sockets:
+    """`run` must be running for them to be looked after."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self._open: set[Socket] = set()
+
+    def add(self, socket: Socket) -> None:
+        self._open.add(socket)
+
+    def discard(self, socket: Socket) -> None:
+        self._open.discard(socket)
+
+    def drain(self) -> None:
+        """Say to all, and to all that come yet, that the server ends."""
+        self.draining = True
+        for socket in tuple(self._open):
+            socket.drain()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            # Half a beat on: what falls due before that is nearer to this beat than to the next.
+            now = loop.time() + BEAT_S / 2
+            for count, socket in enumerate(tuple(self._open), 1):
+                try:
+                    socket.beat(now)
+                except Exception:  # one of them must not end the server
+                    log.exception("A WebSocket could not be looked after")
+                if not count % _AT_A_TIME:
+                    await asyncio.sleep(0)
