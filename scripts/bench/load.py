@@ -12,6 +12,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import statistics
 import sys
 import time
@@ -22,7 +23,12 @@ from urllib.parse import urlsplit
 import uvloop
 
 
-DELTA = {"ws": b"output_text.delta", "sse": b"output_text.delta", "chat": b'"content":"'}
+# What only a piece of text has: a chat's first chunk, before the first token, has empty content.
+DELTA = {
+    "ws": re.compile(rb"output_text\.delta"),
+    "sse": re.compile(rb"output_text\.delta"),
+    "chat": re.compile(rb'"content":"[^"]'),
+}
 ENDS = {
     "ws": (b"response.completed", b"response.incomplete", b"response.failed", b'"type":"error"'),
     "sse": (b"data: [DONE]",),
@@ -169,7 +175,7 @@ class WebSocketDoor(Door):
         stream = self.streams.get(lane)
         if stream is None:
             return
-        if DELTA["ws"] in head:
+        if DELTA["ws"].search(head):
             self.came(stream, end=False)
         elif any(end in head for end in ENDS["ws"]):
             self.came(stream, end=True)
@@ -200,7 +206,7 @@ class HttpDoor(Door):
         self.frames += 1
         if not self.stream.times and not self.stream.ended and b"HTTP/1.1 " in data[:16]:
             assert b"200" in data[:16], data[:400]
-        if DELTA[self.kind] in data:
+        if DELTA[self.kind].search(data):
             self.came(self.stream, end=False)
         if ENDS[self.kind][0] in data:
             self.came(self.stream, end=True)

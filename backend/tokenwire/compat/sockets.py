@@ -54,6 +54,8 @@ class WebSocket(asyncio.Protocol):
         self._transport = transport
         self._frames = Connection(ConnectionType.SERVER)
         self._most = most
+        # Whether frames may go out: neither side has closed.
+        self.open = True
         self._parts: list[str | bytes] = []
         self._size = 0
         self._clock = asyncio.get_running_loop().time
@@ -92,6 +94,7 @@ class WebSocket(asyncio.Protocol):
                 self._transport.write(self._frames.send(event.response()))
         elif isinstance(event, CloseConnection):
             # The peer's own, or what is wrong with its frames.
+            self.open = self._frames.state is ConnectionState.OPEN
             if self._frames.state is ConnectionState.REMOTE_CLOSING:
                 self._transport.write(self._frames.send(event.response()))
             self.close(event.code, event.reason or "")
@@ -111,7 +114,7 @@ class WebSocket(asyncio.Protocol):
             self.server.received(part)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
+        self._lost, self.open = True, False
         self._free()
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
@@ -133,17 +136,15 @@ class WebSocket(asyncio.Protocol):
             self._room.set_result(None)
 
     @property
-    def open(self) -> bool:
-        """Whether frames may go out: neither side has closed."""
-        return self._frames.state is ConnectionState.OPEN
-
-    @property
     def has_room(self) -> bool:
         """Whether `write_texts` may be called: the peer takes what it is sent."""
         return not self._full and self.open
 
     def write_texts(self, texts: Sequence[str]) -> None:
         """Write text frames now, where there is room."""
+        if len(texts) == 1:
+            self._transport.write(_frame(texts[0]))
+            return
         for chunk in _chunks(texts):
             self._transport.write(chunk)
 
@@ -178,6 +179,7 @@ class WebSocket(asyncio.Protocol):
     def close(self, code: int, reason: str = "") -> None:
         """Say goodbye. Who serves it is told that it has ended; a second call does nothing."""
         if self.open:
+            self.open = False
             self._transport.write(self._frames.send(CloseConnection(code, reason)))
         self._free()
         self.server.ended()
@@ -195,10 +197,6 @@ class WebSocket(asyncio.Protocol):
 
 def _chunks(texts: Sequence[str]) -> Iterator[bytes]:
     """The frames of the texts, joined to about CHUNK bytes each."""
-    if len(texts) == 1:
-        payload = texts[0].encode()
-        yield _head(len(payload)) + payload
-        return
     parts: list[bytes] = []
     size = 0
     for text in texts:
@@ -210,6 +208,20 @@ def _chunks(texts: Sequence[str]) -> Iterator[bytes]:
             parts, size = [], 0
     if parts:
         yield b"".join(parts)
+
+
+_newest: tuple[str, bytes] = ("", b"\x81\0")
+
+
+def _frame(text: str) -> bytes:
+    """A text frame. What many are sent in one breath is made once."""
+    global _newest
+    if text is _newest[0]:
+        return _newest[1]
+    payload = text.encode()
+    frame = _head(len(payload)) + payload
+    _newest = (text, frame)
+    return frame
 
 
 def _head(size: int) -> bytes:

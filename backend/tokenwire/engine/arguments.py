@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EXECUTOR = "tokenwire.engine.executor.TokenwireExecutor"
 CPU_KV_TOKENS = 65_536
 CPU_MAX_CONTEXT = 32_768
+# How far an engine process that computes on the server's own cores goes behind the server.
+CPU_NICE = 5
 # As /proc/cpuinfo names them, on x86 and on ARM.
 _BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16", " bf16")
 

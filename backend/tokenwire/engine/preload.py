@@ -26,6 +26,7 @@ from vllm.platforms import current_platform
 from vllm.v1.engine.core import EngineCoreProc
 
 from tokenwire.engine import executor, hooks
+from tokenwire.engine.arguments import CPU_NICE
 
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 if current_platform.is_cpu():
     import vllm.v1.attention.backends.cpu_attn
     import vllm.v1.worker.cpu_worker  # noqa: F401
-
-
-NICE = 5
 
 
 def _own_process(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +48,7 @@ def _own_process(run: Callable[..., Any]) -> Callable[..., Any]:
         if current_platform.is_cpu():
             # It computes on every core. What the server has to do for a token is short, and a
             # reader waits for it: it goes first.
-            os.nice(NICE)
+            os.nice(CPU_NICE)
         return run(*args, **kwargs)
 
     return run_engine_core

@@ -196,6 +196,8 @@ class Journal:
         try:
             while True:
                 await self._woken(self._retry_at - loop.time() if self._retry_s else None)
+                # What is said in the same breath is written together.
+                await asyncio.sleep(0)
                 asked = len(self._flushed)
                 await self._turn()
                 self._answer(asked)

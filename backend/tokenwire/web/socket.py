@@ -53,6 +53,7 @@ class Connection:
         self.id = new_id("sock")
         self.user_id = parts.user_id
         self._parts = parts
+        self._sockets = parts.sockets
         self._loop = asyncio.get_running_loop()
         # Something to do that takes a task: to start an answer, to wait for the peer, to end.
         self._work = asyncio.Event()
@@ -76,7 +77,7 @@ class Connection:
         if self._session.extension:
             self._greet()
             self._parts.hub.add(self)
-        self._parts.sockets.add(self)
+        self._sockets.add(self)
         try:
             await self._serve()
         except Exception:  # a task's top: the client must not take this for a normal end
@@ -84,7 +85,7 @@ class Connection:
             self._peer.close(INTERNAL_ERROR)
         finally:
             self._over = True
-            self._parts.sockets.discard(self)
+            self._sockets.discard(self)
             if self._obeying is not None:
                 self._obeying.cancel()
             self._parts.hub.discard(self)
@@ -169,30 +170,30 @@ class Connection:
             self._session.refuse(ServerError(FAILED), command.stream_id)
 
     def _wake(self) -> None:
-        """There may be something to send or to start: look when all that comes now has come."""
+        """There may be something to send or to start."""
         if not self._pumping:
             self._pumping = True
-            self._loop.call_soon(self._pump)
+            self._sockets.wake(self)
 
-    def _pump(self) -> None:
+    def pump(self, now: float) -> None:
         """Write what the lanes have, without waking a task; leave to the task what has to wait."""
         self._pumping = False
         if self._over:
             return
         try:
-            self._write()
+            self._write(now)
         except Exception:  # as in `serve`: this is called by the event loop
             log.exception("Connection %s failed", self.id)
             self._peer.close(INTERNAL_ERROR)
 
-    def _write(self) -> None:
+    def _write(self, now: float) -> None:
         if self._sending or not self._peer.has_room:
             self._work.set()
             return
         if frames := self._session.take():
-            self._sent_at = self._loop.time()
+            self._sent_at = now
             self._peer.write_texts(frames)
-        if self._session.waiting or self._parts.sockets.draining:
+        if self._session.waiting or self._sockets.draining:
             self._work.set()
 
     async def _serve(self) -> None:
@@ -206,7 +207,7 @@ class Connection:
                 self._peer.abort()
                 return
             if self._session.idle:
-                if self._parts.sockets.draining:
+                if self._sockets.draining:
                     self._peer.close(RESTART)
                 elif self._loop.time() - self._born > limits.max_age_s:
                     self._peer.close(GOING_AWAY)

@@ -1,5 +1,6 @@
-"""All open WebSockets: one clock for them, and the word that the server ends. A timer for each
-would cost an idle one more than all else that it does. It refuses to know what they say.
+"""All open WebSockets: one clock for them, one callback that has them write, and the word that the
+server ends. A timer and a callback of its own would cost each more than most of what it does. It
+refuses to know what they say.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ class Socket(Protocol):
         """Do what is due by `now`, on the clock of the loop. Called each `BEAT_S`."""
         ...
 
+    def pump(self, now: float) -> None:
+        """Write what there is to say. Never raises."""
+        ...
+
     def drain(self) -> None:
         """The server ends."""
         ...
@@ -32,12 +37,20 @@ class Sockets:
     def __init__(self) -> None:
         self.draining = False
         self._open: set[Socket] = set()
+        self._awake: list[Socket] = []
+        self._loop = asyncio.get_running_loop()
 
     def add(self, socket: Socket) -> None:
         self._open.add(socket)
 
     def discard(self, socket: Socket) -> None:
         self._open.discard(socket)
+
+    def wake(self, socket: Socket) -> None:
+        """Call its `pump` when all that comes now has come."""
+        if not self._awake:
+            self._loop.call_soon(self._pump)
+        self._awake.append(socket)
 
     def drain(self) -> None:
         """Say to all, and to all that come yet, that the server ends."""
@@ -46,11 +59,10 @@ class Sockets:
             socket.drain()
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(BEAT_S)
             # Half a beat on: what falls due before that is nearer to this beat than to the next.
-            now = loop.time() + BEAT_S / 2
+            now = self._loop.time() + BEAT_S / 2
             for count, socket in enumerate(tuple(self._open), 1):
                 try:
                     socket.beat(now)
@@ -58,3 +70,9 @@ class Sockets:
                     log.exception("A WebSocket could not be looked after")
                 if not count % _AT_A_TIME:
                     await asyncio.sleep(0)
+
+    def _pump(self) -> None:
+        awake, self._awake = self._awake, []
+        now = self._loop.time()
+        for socket in awake:
+            socket.pump(now)

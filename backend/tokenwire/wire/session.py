@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -105,6 +106,7 @@ class _Lane:
 
     name: str | None
     source: Source | None = None
+    log: ReadableLog | None = None
     cursor: int = -1
     ahead: Sequence[Event] = ()
     create: Create | None = None
@@ -126,7 +128,7 @@ class Session:
         self._limits = limits
         self._wake = wake
         self._lanes: dict[str | None, _Lane] = {}
-        self._outbox: deque[str] = deque()
+        self._outbox: list[str] = []
         self._changed: dict[str | None, _Lane] = {}
         self._cache: OrderedDict[str, tuple[str | None, list[Item]]] = OrderedDict()
         self._number = 0
@@ -272,14 +274,11 @@ class Session:
         self.say("error", status=error.ending.status, **lane, error=error.body())
 
     def take(self) -> list[str]:
-        """The frames that can be sent now, cursors moved past them; `wake` is called where a lane
-        has more.
-        """
-        events = list(self._outbox)
-        self._outbox.clear()
+        """The frames that can be sent now; `wake` is called where a lane has more."""
+        events, self._outbox = self._outbox, []
         changed, self._changed = self._changed, {}
         for lane in changed.values():
-            events.extend(self._take_lane(lane))
+            events += self._take_lane(lane)
         return self._framed(events) if self.extension and len(events) > 1 else events
 
     @property
@@ -313,8 +312,8 @@ class Session:
 
     def _read(self, lane: _Lane, source: Source, after: int) -> None:
         source.join()
-        lane.source, lane.cursor = source, after
-        lane.unwatch = source.log.watch(lambda: self._mark(lane))
+        lane.source, lane.log, lane.cursor = source, source.log, after
+        lane.unwatch = lane.log.watch(partial(self._mark, lane))
         self._mark(lane)
 
     def _mark(self, lane: _Lane) -> None:
@@ -322,17 +321,17 @@ class Session:
         self._wake()
 
     def _take_lane(self, lane: _Lane) -> list[str]:
-        if (source := lane.source) is None:
+        if (log := lane.log) is None:
             return []
-        events = source.log.after(lane.cursor, self._limits.max_batch)
+        events = log.after(lane.cursor, self._limits.max_batch)
         if events:
             lane.cursor = events[-1].sequence_number
-            if lane.cursor < source.log.last_sequence_number:
-                self._mark(lane)
         if lane.ahead:
             events, lane.ahead = [*lane.ahead, *events], ()
-        if source.log.closed and lane.cursor >= source.log.last_sequence_number:
-            self._ended(lane, source)
+        if lane.cursor < log.last_sequence_number:
+            self._mark(lane)
+        elif log.closed and lane.source is not None:
+            self._ended(lane, lane.source)
         return [event.on_lane(lane.name) for event in events]
 
     def _ended(self, lane: _Lane, source: Source) -> None:
@@ -356,7 +355,7 @@ class Session:
             lane.unwatch()
         if lane.source is not None:
             lane.source.leave()
-        lane.source, lane.unwatch, lane.create, lane.ahead = None, None, None, ()
+        lane.source, lane.log, lane.unwatch, lane.create, lane.ahead = None, None, None, None, ()
 
     def _framed(self, events: list[str]) -> list[str]:
         frames: list[str] = []
