@@ -210,6 +210,18 @@ def scripted(
     return contestant
 
 
+def python(*arguments: str) -> str:
+    """What a Python with Tokenwire's modules says on its error stream."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stderr
+
+
 def _environment() -> dict[str, str]:
     quiet = {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
     return {**os.environ, **quiet, "PYTHONPATH": str(ROOT / "backend")}

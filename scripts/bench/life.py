@@ -70,18 +70,38 @@ def _first(contestant: Contestant, door: str, asks: int, salt: str) -> float:
 
 
 def start(rounds: int) -> None:
-    """Seconds from the process to the open port, which is our own code, and to ready."""
-    opened, ready = list[float](), list[float]()
+    """Seconds from the process to the open port and to ready, beside those that importing takes:
+    Tokenwire's own modules, and vLLM and torch in a process that does nothing else.
+    """
+    opened, own, ready, imported = (list[float]() for _ in range(4))
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             server = start_server(Path(folder) / "data")
             opened.append(time.monotonic() - server.started)
             ready.append(server.wait_ready())
             server.stop()
-            print(".", end="", flush=True)
-    rows = [(spread(opened), spread(ready))]
-    head = ("the port answers after s", "ready after s")
-    publish("start", table(head, rows), {"opened": opened, "ready": ready})
+        own.append(_own_imports())
+        began = time.monotonic()
+        contestants.python("-c", "import tokenwire.engine.preload")
+        imported.append(time.monotonic() - began)
+        print(".", end="", flush=True)
+    times = [a / b for a, b in zip(ready, imported, strict=True)]
+    rows = [tuple(map(spread, (opened, own, ready, imported, times)))]
+    head = (
+        "the port answers after s",
+        "our own modules s",
+        "ready after s",
+        "importing vLLM alone s",
+        "ready, / importing vLLM",
+    )
+    publish("start", table(head, rows), {"opened": opened, "ready": ready, "imported": imported})
+
+
+def _own_imports() -> float:
+    """Seconds that Tokenwire's modules take, those that they import not counted."""
+    told = contestants.python("-X", "importtime", "-c", "import tokenwire.serve")
+    lines = [line.split("|") for line in told.splitlines() if line.count("|") == 2]
+    return sum(int(own[12:]) for own, _, name in lines if "tokenwire" in name) / 1e6
 
 
 def switch(rounds: int) -> None:

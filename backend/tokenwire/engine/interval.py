@@ -11,9 +11,10 @@ from __future__ import annotations
 import time
 
 
-# Seconds between two tellings of one answer, for each answer that runs beside it; and the most,
-# as nobody is to see less than eight updates a second.
-EACH_S = 0.0005
+# So many answers are told of at each step; each one more adds seconds between two tellings of all,
+# up to the most, as nobody is to see less than eight updates a second.
+FEW = 32
+EACH_S = 0.0006
 LONGEST_S = 0.12
 # A pause is no step: the engine had nothing to do.
 PAUSE_S = 1.0
@@ -53,6 +54,6 @@ class StreamInterval:
             self.tokens = NEVER
             return
         self.tokens = 1
-        every = min(LONGEST_S, running * EACH_S)
+        every = min(LONGEST_S, max(0, running - FEW) * EACH_S)
         # From when it was due, or the tellings would fall behind; from now, where they have.
         self._due = max(self._due, now - self._step_s) + every

@@ -12,7 +12,7 @@ import time
 from typing import Protocol
 
 
-INTERVAL_S = 0.025
+INTERVAL_S = 0.010
 # Never slower than 8 visible updates a second per stream.
 SLOWEST_S = 0.125
 
