@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+import uvloop
 import websockets
 from hypercorn.asyncio import serve  # pyright: ignore[reportUnknownVariableType]
 from hypercorn.config import Config
@@ -357,6 +358,28 @@ async def test_with_nothing_unsent_nobody_is_cut() -> None:
         assert compat.abort_stalled() == 0
         await socket.send("still here")
         assert await socket.recv() == "'still here'"
+
+
+def test_clients_that_leave_while_they_shake_hands_trouble_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def leave(door: Door, number: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(HANDSHAKE % b"echo")
+        for _ in range(number % 12):
+            await asyncio.sleep(0)
+        writer.transport.abort()
+
+    async def main() -> None:
+        async with open_door() as door:
+            await asyncio.gather(*(leave(door, number) for number in range(240)))
+            async with door.connect("echo") as socket:
+                await socket.send("still here")
+                assert await socket.recv() == "'still here'"
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    assert [record.getMessage() for record in caplog.records if record.levelno > 20] == []
 
 
 def test_outside_of_a_connection_there_is_nothing_to_cut_and_nothing_to_accept() -> None:

@@ -94,8 +94,12 @@ class Engine:
                 self._running.remove(request)
 
     async def _tick(self) -> None:
+        # By the clock, as an engine steps in a process of its own, however busy this one is.
+        loop = asyncio.get_running_loop()
+        due = loop.time()
         while self._running:
-            await asyncio.sleep(STEP_S)
+            due += STEP_S
+            await asyncio.sleep(max(0.0, due - loop.time()))
             self._interval.stepped(len(self._running))
             every = self._interval.tokens if ADAPTIVE else 1
             self._running = [request for request in self._running if request.step(every)]

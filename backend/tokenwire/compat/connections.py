@@ -51,11 +51,15 @@ class TrackedTCPServer(TCPServer):
 
     async def run(self) -> None:
         _current.set(self)
-        await super().run()
-        if self.websocket is not None:
-            # What Hypercorn keeps for a request.
-            del self.protocol, self._task_group
-            await self.websocket.run()
+        try:
+            await super().run()
+            if self.websocket is not None:
+                # What Hypercorn keeps for a request.
+                del self.protocol, self._task_group
+                await self.websocket.run()
+        finally:
+            if self.websocket is not None:
+                self.abort()
 
     async def _close(self) -> None:
         if self.websocket is None:
@@ -77,6 +81,8 @@ class TrackedTCPServer(TCPServer):
         stream = protocol.stream if isinstance(protocol, H11Protocol) else None
         if not isinstance(protocol, H11Protocol) or not isinstance(stream, WSStream):
             raise HTTPVersionNotSupported("A WebSocket is opened by HTTP/1.1.")
+        if self._transport.is_closing():  # whoever asked has gone: there is nothing to take
+            return
         headers = [
             (b"Upgrade", b"websocket"),
             (b"Connection", b"Upgrade"),

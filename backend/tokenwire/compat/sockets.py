@@ -45,6 +45,16 @@ class Server(Protocol):
         ...
 
 
+class _Nobody:
+    """In the place of who has served: they know each other, and would wait for the collector."""
+
+    def received(self, frame: str | bytes) -> None: ...
+
+    def ended(self) -> None: ...
+
+    async def serve(self) -> None: ...
+
+
 class WebSocket(asyncio.Protocol):
     """One WebSocket, accepted. `most`: the bytes of the longest message that it takes."""
 
@@ -66,14 +76,13 @@ class WebSocket(asyncio.Protocol):
         self._gone: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
-        """Have it served to its end."""
-        try:
+        """Have it served to its end, and say goodbye."""
+        if not self._transport.is_closing():
             self._transport.resume_reading()
             await self.server.serve()
             self.close(CloseReason.NORMAL_CLOSURE)
             await self._goodbye()
-        finally:
-            self.abort()
+        self.server = _Nobody()
 
     # What comes in
 

@@ -39,6 +39,8 @@ class Notices:
 
     def stop(self) -> None:
         self._stopped = True
+        # It holds our `moved`: an answer that is forgotten must not wait for the garbage collector.
+        self.ticket = None
         if self._later is not None:
             self._later.cancel()
 

@@ -33,7 +33,6 @@ PRAGMAS = (
     "temp_store=MEMORY",
     "cache_size=-16000",
     "journal_size_limit=67108864",
-    "mmap_size=134217728",
 )
 
 

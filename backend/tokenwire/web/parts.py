@@ -46,7 +46,7 @@ class DoorLimits:
     max_message_bytes: int = 8 << 20
     heartbeat_s: float = 15.0
     # A peer that has been silent for so long is asked whether it lives, and then is gone.
-    ask_s: float = 45.0
+    ask_s: float = 60.0
     gone_s: float = 75.0
     send_timeout_s: float = 30.0
     max_age_s: float = 3600.0

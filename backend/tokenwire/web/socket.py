@@ -219,12 +219,13 @@ class Connection:
         """
         limits = self._parts.limits
         silent_s = now - self._peer.heard_at
-        if silent_s > limits.gone_s:
-            self._peer.abort()
-        elif silent_s > limits.ask_s and now - self._asked_at > limits.heartbeat_s:
-            self._asked_at = now
-            self._peer.ping()
-        if self._session.extension and now - self._sent_at > limits.heartbeat_s:
+        if silent_s > limits.ask_s:
+            if silent_s > limits.gone_s:
+                self._peer.abort()
+            elif now - self._asked_at > limits.heartbeat_s:
+                self._asked_at = now
+                self._peer.ping()
+        if now - self._sent_at > limits.heartbeat_s and self._session.extension:
             self._pings += 1
             self.say("tokenwire:ping", t=self._pings)
         if now - self._born > limits.max_age_s:

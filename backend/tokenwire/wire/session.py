@@ -294,7 +294,8 @@ class Session:
         )
 
     def close(self) -> None:
-        """The connection is gone: stop reading."""
+        """The connection is gone: stop reading, and know it no more."""
+        self._wake = _nothing
         for lane in self._lanes.values():
             self.waiting -= len(lane.waiting)
             lane.waiting.clear()
@@ -369,6 +370,9 @@ class Session:
             batch.append(event)
             size += added
         return [*frames, _frame(batch)] if batch else frames
+
+
+def _nothing() -> None: ...
 
 
 def _bytes(text: str) -> int:
