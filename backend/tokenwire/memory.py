@@ -121,6 +121,9 @@ class StoredRecords:
     async def chain(self, user_id: str, response_id: str) -> list[Item] | None:
         return await _read(self._store.chain(user_id, response_id))
 
+    async def input_items(self, user_id: str, response_id: str) -> list[Item] | None:
+        return await _read(self._store.input_items(user_id, response_id))
+
     async def head(self, user_id: str, conversation_id: str) -> str | None:
         found = await _read(self._store.conversation(user_id, conversation_id))
         if found is None:

@@ -15,7 +15,7 @@ import pytest
 
 from support.house import House, Json, open_house, parse_sse, receive_until, text_of
 from support.scripted import ScriptedEngine, say
-from tokenwire.engine.base import Delta
+from tokenwire.engine.base import Delta, Sampling
 from tokenwire.errors import EngineDead
 
 
@@ -159,6 +159,41 @@ async def test_a_turn_continues_the_one_before(tmp_path: Path, kind: str) -> Non
         ("assistant", "Hello, world."),
         ("user", "Who am I?"),
     ]
+
+
+@pytest.mark.parametrize("store", [True, False])
+async def test_a_warm_up_reads_the_prompt_and_says_nothing(
+    tmp_path: Path, kind: str, store: bool
+) -> None:
+    asked: list[Sampling] = []
+
+    def script(_text: str, sampling: Sampling) -> list[Delta | Exception]:
+        asked.append(sampling)
+        return [Delta("No", (3,), "length", 7)]
+
+    warm = {"generate": False, "max_output_tokens": 100, "min_tokens": 9, "store": store}
+    async with _house_and_door(tmp_path, kind, ScriptedEngine(script)) as (house, door):
+        events = await door.create(input="My name is Ada.", **warm)
+        assert [event["type"] for event in events] == [
+            "response.created",
+            "response.in_progress",
+            "response.completed",
+        ]
+        final = events[-1]["response"]
+        assert (final["status"], final["output"], final["store"]) == ("completed", [], store)
+        usage = final["usage"]
+        assert usage["input_tokens"] > 0
+        assert usage["input_tokens_details"]["cached_tokens"] == 7
+        assert usage["output_tokens"] == 0
+        if store:
+            await door.create(input="Who am I?", previous_response_id=final["id"])
+            assert [m["content"] for m in house.engine.prompts[-1]] == [
+                "My name is Ada.",
+                "Who am I?",
+            ]
+    assert (asked[0].max_tokens, asked[0].min_tokens) == (1, 0)
+    # Whatever is answered goes first.
+    assert all(asked[0].priority > sampling.priority for sampling in asked[1:])
 
 
 async def test_an_answer_cut_at_its_length_says_so(tmp_path: Path, kind: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError, OpenAI
-from openai.types.responses import Response
+from openai.types.responses import Response, ResponseCompletedEvent, ResponseIncompleteEvent
 
 from support.server import Server
 
@@ -254,6 +254,40 @@ def test_chat_completions_answer_and_stream(client: OpenAI) -> None:
     assert sum(bool(c.choices and c.choices[0].delta.content) for c in chunks) > 1
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.completion_tokens > 10
+
+
+def test_what_an_answer_was_made_from_is_listed_and_its_tokens_counted(client: OpenAI) -> None:
+    first = client.responses.create(model=MODEL, input="Hello!", temperature=0)
+    counted = client.responses.input_tokens.count(
+        model=MODEL, input=COUNT, previous_response_id=first.id
+    )
+    answer = client.responses.create(
+        model=MODEL, input=COUNT, previous_response_id=first.id, max_output_tokens=4
+    )
+    assert answer.usage is not None
+    assert counted.input_tokens == answer.usage.input_tokens
+    listed = client.responses.input_items.list(answer.id, order="asc", limit=2)
+    items = [item.model_dump() for item in listed]
+    assert [item["role"] for item in items] == ["user", "assistant", "user"]
+    assert items[1]["content"][0]["text"] == first.output_text
+    assert items[2]["content"][0]["text"] == COUNT
+
+
+def test_a_warm_up_leaves_its_prompt_in_the_cache(client: OpenAI) -> None:
+    story = "Remember these words: " + " ".join(f"word{n}" for n in range(40))
+    with client.responses.connect() as connection:
+        connection.response.create(model=MODEL, input=story, generate=False)
+        warmed = next(event for event in connection if event.type in END)
+        assert isinstance(warmed, ResponseCompletedEvent)
+        assert warmed.response.output == []
+        parent = warmed.response
+        connection.response.create(model=MODEL, input=COUNT, previous_response_id=parent.id)
+        ended = next(event for event in connection if event.type in END)
+    assert isinstance(ended, (ResponseCompletedEvent, ResponseIncompleteEvent))
+    answer = ended.response
+    assert parent.usage is not None
+    assert answer.usage is not None
+    assert answer.usage.input_tokens_details.cached_tokens >= parent.usage.input_tokens // 2
 
 
 def test_refusals_are_the_sdks_own_exceptions(client: OpenAI) -> None:

@@ -136,6 +136,12 @@ class MemoryRecords:
         output = row.finish.response.output if row.finish else []
         return [*(before or []), *row.input, *output]
 
+    async def input_items(self, user_id: str, response_id: str) -> list[Item] | None:
+        row, chain = self._own(user_id, response_id), await self.chain(user_id, response_id)
+        if row is None or chain is None:
+            return None
+        return chain[: len(chain) - len(row.finish.response.output if row.finish else [])]
+
     async def head(self, user_id: str, conversation_id: str) -> str | None:
         if (user_id, conversation_id) not in self.heads:
             raise ConversationNotFound("None.", param="conversation")

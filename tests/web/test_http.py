@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 from support.house import USER, open_house, parse_sse
 from support.scripted import MODEL, ScriptedEngine
+from support.waiting import until
 from tokenwire.web.parts import DoorLimits
 
 
@@ -105,6 +107,68 @@ async def test_an_unknown_response_is_not_found_by_any_method(tmp_path: Path) ->
             await house.http.delete("/v1/responses/resp_no"),
         ):
             assert error_of(answer) == (404, "response_not_found", "response_id")
+
+
+async def test_what_a_response_was_made_from_is_listed(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        first = (await house.http.post("/v1/responses", json={"input": "One"})).json()
+        told = [{"role": "user", "content": text} for text in ("Two", "Three")]
+        body = {"input": told, "previous_response_id": first["id"]}
+        made = (await house.http.post("/v1/responses", json=body)).json()
+        path = f"/v1/responses/{made['id']}/input_items"
+
+        def texts(answer: httpx.Response) -> list[str]:
+            return [item["content"][0]["text"] for item in answer.json()["data"]]
+
+        whole = ["One", "Hello, world.", "Two", "Three"]
+        for again in range(2):
+            assert texts(await house.http.get(path)) == whole[::-1]
+            page = await house.http.get(f"{path}?order=asc&limit=3")
+            assert (texts(page), page.json()["has_more"]) == (whole[:3], True)
+            ids = [item["id"] for item in page.json()["data"]]
+            assert (page.json()["first_id"], page.json()["last_id"]) == (ids[0], ids[2])
+            rest = await house.http.get(f"{path}?order=asc&limit=3&after={ids[2]}")
+            assert (texts(rest), rest.json()["has_more"]) == (whole[3:], False)
+            newest = await house.http.get(f"{path}?after={ids[1]}")
+            assert texts(newest) == whole[:1]
+            if not again:  # from the memory, too
+                house.generations._live.clear()  # pyright: ignore[reportPrivateUsage]
+        for query, param in (
+            ("order=up", "order"),
+            ("limit=0", "limit"),
+            ("after=msg_no", "after"),
+        ):
+            answer = await house.http.get(f"{path}?{query}")
+            assert error_of(answer) == (400, "invalid_request", param)
+        answer = await house.http.get("/v1/responses/resp_no/input_items")
+        assert error_of(answer) == (404, "response_not_found", "response_id")
+
+
+async def test_the_tokens_of_a_prompt_are_counted_and_nothing_is_made(tmp_path: Path) -> None:
+    async with open_house(tmp_path, ScriptedEngine(context=10), ready=False) as house:
+        made = house.http.post("/v1/responses/input_tokens", json={"input": "word " * 20})
+        counting = asyncio.create_task(made)
+        # It waits for the model, and may be more than fits.
+        await until(lambda: house.engines.leases == 1)
+        house.engines.ready_event.set()
+        assert (await counting).json() == {"object": "response.input_tokens", "input_tokens": 21}
+        answer = (await house.http.post("/v1/responses", json={"input": "one two"})).json()
+        body = {"input": "three", "previous_response_id": answer["id"], "instructions": "Be kind"}
+        counted = (await house.http.post("/v1/responses/input_tokens", json=body)).json()
+        next_one = (await house.http.post("/v1/responses", json=body)).json()
+        assert counted["input_tokens"] == next_one["usage"]["input_tokens"]
+        assert len(house.engine.started) == 2
+        for wrong, code, param in (
+            ({}, "invalid_request", "input"),
+            ({"input": "x", "model": "none"}, "model_not_found", "model"),
+            (
+                {"input": "x", "previous_response_id": "resp_no"},
+                "previous_response_not_found",
+                "previous_response_id",
+            ),
+        ):
+            refused = await house.http.post("/v1/responses/input_tokens", json=wrong)
+            assert error_of(refused)[1:] == (code, param)
 
 
 async def test_cancel_ends_a_running_answer_and_is_idempotent(tmp_path: Path) -> None:

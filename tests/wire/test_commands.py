@@ -105,7 +105,6 @@ REFUSED_FIELDS: list[tuple[dict[str, object], type[TokenwireError], str]] = [
     ({"tokenwire": {"idempotency_key": "k" * 257}}, InvalidRequest, "tokenwire.idempotency_key"),
     ({"tools": [{"type": "function", "name": "f"}]}, UnsupportedParameter, "tools"),
     ({"top_logprobs": 1}, UnsupportedParameter, "top_logprobs"),
-    ({"generate": False}, UnsupportedParameter, "generate"),
     ({"text": {"format": {"type": "json_schema"}}}, UnsupportedParameter, "text.format"),
     ({"text": {"format": "json"}}, UnsupportedParameter, "text.format"),
 ]

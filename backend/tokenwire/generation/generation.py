@@ -255,6 +255,8 @@ class Generation:
             done = tuple(self._said.token_ids)
             resume = Resume(done, len(self._said.text)) if done else None
             await engine.generate(prompt, sampling_of(order.create), self.id, self._receive, resume)
+        if order.warms and self._finish_reason in ("stop", "length"):
+            return Outcome("completed", "stop")
         return outcome_of(self._finish_reason)
 
     def _start(self, engine: Engine) -> None:
@@ -270,6 +272,8 @@ class Generation:
         if delta.cached_tokens:
             self._cached = delta.cached_tokens
         self._finish_reason = delta.finish
+        if self.order.warms:
+            return
         said = self._said
         if delta.token_ids and not said.token_ids:
             self._watch.mark("first_token")
@@ -284,7 +288,7 @@ class Generation:
         try:
             self._said.hold()
             await self._said.settled()
-            closing = self._said.ending(outcome)
+            closing = self._said.ending(outcome, silent=self.order.warms)
             self._conclude(outcome)
             terminal = self._said.terminal(outcome)
             if self.stored:
@@ -293,6 +297,8 @@ class Generation:
         finally:
             self.ended_at = time.monotonic()
             self.log.close()
+            # It holds the coroutine and the context of all that it did.
+            self._task = None
 
     def _conclude(self, outcome: Outcome) -> None:
         self._watch.mark("ended")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tokenwire.engine.base import Engines
     from tokenwire.generation.records import Records, Unfinished
     from tokenwire.wire.commands import Create
+    from tokenwire.wire.items import Item
 
 
 log = logging.getLogger(__name__)
@@ -242,6 +243,20 @@ class Generations:
         if (resource := await self._records.get(user_id, response_id)) is None:
             raise _not_found(response_id)
         return resource
+
+    async def input_items(self, user_id: str, response_id: str) -> list[Item]:
+        """What a response was made from, oldest first. Raises ResponseNotFound."""
+        generation = self._own(user_id, response_id)
+        if generation is not None:
+            return [*generation.order.context, *generation.order.input]
+        if (items := await self._records.input_items(user_id, response_id)) is None:
+            raise _not_found(response_id)
+        return items
+
+    async def count_input(self, create: Create, asker: Asker) -> int:
+        """The tokens of the prompt that a create would have. Raises what `start` raises."""
+        self._refuse_when_draining()
+        return await self._intake.count(create, asker)
 
     async def begin_cancel(self, user_id: str, response_id: str) -> None:
         """Ask a running response to end; its log says when it has. Raises ResponseNotFound."""

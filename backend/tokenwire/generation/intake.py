@@ -52,6 +52,33 @@ class Intake:
 
         Raises the refusal that the sender must hear.
         """
+        order, parent_id = await self._order(create, asker)
+        if (engine := self._engines.ready(order.model)) is not None:
+            return order, parent_id, await render(engine, order)
+        if length := self._engines.state(order.model).info.context_length:
+            order.check_size(length)
+        return order, parent_id, None
+
+    async def count(self, create: Create, asker: Asker) -> int:
+        """The tokens of the prompt that a create would have, whether it fits or not; loads the
+        model, if need be. Raises as `take` does, and ModelUnavailable.
+        """
+        order, _ = await self._order(create, asker)
+        async with self._engines.lease(order.model) as engine:
+            order.check_size(engine.limits.context_length)
+            return len((await engine.render(order.messages())).token_ids)
+
+    async def known(self, create: Create, asker: Asker) -> str | None:
+        """The id of the response that has the create's idempotency key already."""
+        if create.idempotency_key is None or create.store is False:
+            return None
+        try:
+            return await self._records.keyed(asker.user_id, create.idempotency_key)
+        except ServerError:  # the refusal says more than that it could not be looked up
+            return None
+
+    async def _order(self, create: Create, asker: Asker) -> tuple[Order, str | None]:
+        """The order, and its stored parent."""
         model = self._engines.resolve(create.model)
         context, parent_id = await self._context(create, asker)
         order = Order(
@@ -62,20 +89,7 @@ class Intake:
             input=[{"id": new_id("msg"), **item} for item in create.items],
             durable=asker.durable or bool(create.background),
         )
-        if (engine := self._engines.ready(model)) is not None:
-            return order, parent_id, await render(engine, order)
-        if length := self._engines.state(model).info.context_length:
-            order.check_size(length)
-        return order, parent_id, None
-
-    async def known(self, create: Create, asker: Asker) -> str | None:
-        """The id of the response that has the create's idempotency key already."""
-        if create.idempotency_key is None or create.store is False:
-            return None
-        try:
-            return await self._records.keyed(asker.user_id, create.idempotency_key)
-        except ServerError:  # the refusal says more than that it could not be looked up
-            return None
+        return order, parent_id
 
     async def _context(self, create: Create, asker: Asker) -> tuple[list[Item], str | None]:
         """What came before, and the stored response that it ends with."""

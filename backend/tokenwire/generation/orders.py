@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 CHARACTERS_PER_TOKEN_MAX = 128
+# Warming up gives way to whatever is answered (vLLM: the lower goes first).
+WARM_PRIORITY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,11 @@ class Order:
     context: list[Item]
     input: list[Item]
     durable: bool
+
+    @property
+    def warms(self) -> bool:
+        """Whether nothing is to be said: only what came before is read, and kept in the cache."""
+        return self.create.generate is False
 
     def messages(self) -> list[dict[str, object]]:
         return chat_messages(self.create.instructions, [*self.context, *self.input])
@@ -104,6 +111,7 @@ def show_defaults(response: Response, create: Create, limits: EngineLimits | Non
 
 def sampling_of(create: Create) -> Sampling:
     bias = create.logit_bias
+    warms = create.generate is False
     return Sampling(
         temperature=create.temperature,
         top_p=create.top_p,
@@ -113,12 +121,12 @@ def sampling_of(create: Create) -> Sampling:
         stop=create.stops,
         stop_token_ids=tuple(create.stop_token_ids or ()),
         ignore_eos=bool(create.ignore_eos),
-        min_tokens=create.min_tokens or 0,
-        max_tokens=create.max_output_tokens,
+        min_tokens=0 if warms else create.min_tokens or 0,
+        max_tokens=1 if warms else create.max_output_tokens,
         repetition_penalty=create.repetition_penalty,
         presence_penalty=create.presence_penalty,
         frequency_penalty=create.frequency_penalty,
         logit_bias={int(token): value for token, value in bias.items()} if bias else None,
         skip_special_tokens=create.skip_special_tokens is not False,
-        priority=create.priority or 0,
+        priority=WARM_PRIORITY if warms else create.priority or 0,
     )

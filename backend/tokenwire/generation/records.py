@@ -121,6 +121,10 @@ class Records(Protocol):
         """The items from the first turn to this response, its output included."""
         ...
 
+    async def input_items(self, user_id: str, response_id: str) -> list[Item] | None:
+        """The items that a response was made from: its chain without its own output."""
+        ...
+
     async def head(self, user_id: str, conversation_id: str) -> str | None:
         """The response that a conversation stands at. Raises ConversationNotFound."""
         ...

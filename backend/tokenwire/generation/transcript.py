@@ -122,9 +122,13 @@ class Transcript:
         if self._journal is not None:
             await self._journal.settled(self.response.id)
 
-    def ending(self, outcome: Outcome) -> list[Event]:
-        """The last events but the terminal one, numbered: what is pending and the item's end."""
+    def ending(self, outcome: Outcome, *, silent: bool = False) -> list[Event]:
+        """The last events but the terminal one, numbered: what is pending and the item's end.
+        `silent`: there is no item.
+        """
         opening = [] if self.begun else [self._narrator.lifecycle("created")]
+        if silent:
+            return opening
         text = self._narrator.text("".join(self._pending)) if self._pending else []
         self._pending = []
         status = "completed" if outcome.status == "completed" else "incomplete"

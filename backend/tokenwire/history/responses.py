@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import Connection, and_, bindparam, insert, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, literal, or_, select, update
 
 from tokenwire.history.packing import pack_events, pack_token_ids, unpack_events
 from tokenwire.history.prepared import Prepared, to_json
@@ -116,6 +116,8 @@ _CHAIN = (
     .outerjoin(item, item.c.response_pk == _path.c.pk)
     .order_by(_path.c.depth.desc(), item.c.direction, item.c.idx)
 )
+# Each response has input.
+_INPUT = _CHAIN.where(or_(_path.c.depth > 0, item.c.direction == "in"))
 
 
 def begin(connection: Connection, new: NewResponse) -> str | None:
@@ -221,6 +223,12 @@ def chain(connection: Connection, user_id: str, response_id: str) -> list[JsonOb
     # The outer join gives at least one row for a response that is there, if only an empty one.
     found = connection.execute(_CHAIN, asked).scalars().all()
     return [data for data in found if data is not None] if found else None
+
+
+def input_items(connection: Connection, user_id: str, response_id: str) -> list[JsonObject] | None:
+    asked = {"user": user_id, "response": response_id}
+    found = connection.execute(_INPUT, asked).scalars().all()
+    return [data for data in found if data is not None] or None
 
 
 def delete_response(connection: Connection, user_id: str, response_id: str) -> bool:

@@ -138,6 +138,10 @@ class Store:
         """Input and output items from the root of the tree to this response, in order."""
         return await self._read(lambda c: responses.chain(c, user_id, response_id))
 
+    async def input_items(self, user_id: str, response_id: str) -> list[JsonObject] | None:
+        """What a response was made from: its chain without its own output."""
+        return await self._read(lambda c: responses.input_items(c, user_id, response_id))
+
     async def keyed(self, user_id: str, key: str) -> str | None:
         """The id of the response that this user began with this idempotency key."""
         return await self._read(lambda c: responses.keyed(c, user_id, key))

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from quart import Response, request
 
 from tokenwire.errors import InvalidRequest, TokenwireError
 from tokenwire.wire.commands import JsonObject, decode_object
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokenwire.wire.items import Item
 
 
 RETRY_AFTER_S = 1
@@ -16,6 +24,18 @@ _encode = msgspec.json.Encoder().encode
 
 def json_response(value: object, status: int = 200) -> Response:
     return Response(_encode(value), status, content_type="application/json")
+
+
+def list_object(data: Sequence[Item], *, more: bool) -> JsonObject:
+    """A page of a list, as the SDKs read it: the next one is `after` its last id."""
+    ids = [item.get("id") for item in data]
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": ids[0] if ids else None,
+        "last_id": ids[-1] if ids else None,
+        "has_more": more,
+    }
 
 
 def error_response(error: TokenwireError, status: int | None = None) -> Response:

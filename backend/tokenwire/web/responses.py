@@ -1,5 +1,5 @@
-"""The HTTP door of the Responses API: create (JSON or SSE), retrieve (also as a stream), cancel,
-delete.
+"""The HTTP door of the Responses API: create (JSON or SSE), retrieve (also as a stream), tell what
+it was made from or how long a prompt is, cancel, delete.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from quart import Quart, Response, request
 
 from tokenwire.errors import InvalidRequest, UpgradeRequired
 from tokenwire.generation.intake import Asker
-from tokenwire.web.reply import json_body, json_response, query_flag, query_int
+from tokenwire.web.reply import json_body, json_response, list_object, query_flag, query_int
 from tokenwire.web.sse import event_stream, responses_sse
 from tokenwire.wire.commands import TokenwireFields, parse_create
 
@@ -57,6 +57,26 @@ class ResponsesDoor:
         source = await self._generations.find(self._user_id, response_id, after)
         return event_stream(source, after, responses_sse, self._send_timeout_s)
 
+    async def input_items(self, response_id: str) -> Response:
+        order = request.args.get("order", "desc")
+        if order not in ("asc", "desc"):
+            raise InvalidRequest("`order` must be asc or desc.", param="order")
+        limit = query_int("limit", 20, low=1, high=100)
+        items = await self._generations.input_items(self._user_id, response_id)
+        if order == "desc":
+            items = items[::-1]
+        if after := request.args.get("after"):
+            place = next((n for n, item in enumerate(items, 1) if item.get("id") == after), None)
+            if place is None:
+                raise InvalidRequest(f"There is no item {after!r} in this list.", param="after")
+            items = items[place:]
+        return json_response(list_object(items[:limit], more=len(items) > limit))
+
+    async def input_tokens(self) -> Response:
+        create = parse_create(await json_body())
+        count = await self._generations.count_input(create, Asker(self._user_id))
+        return json_response({"object": "response.input_tokens", "input_tokens": count})
+
     async def cancel(self, response_id: str) -> Response:
         return json_response(await self._generations.cancel(self._user_id, response_id))
 
@@ -77,4 +97,6 @@ def install(app: Quart, parts: Parts) -> None:
     app.add_url_rule(path, "without_upgrade", door.without_upgrade, methods=["GET"])
     app.add_url_rule(one, "retrieve_response", door.retrieve, methods=["GET"])
     app.add_url_rule(one, "delete_response", door.delete, methods=["DELETE"])
+    app.add_url_rule(f"{one}/input_items", "input_items", door.input_items, methods=["GET"])
+    app.add_url_rule(f"{path}/input_tokens", "input_tokens", door.input_tokens, methods=["POST"])
     app.add_url_rule(f"{one}/cancel", "cancel_response", door.cancel, methods=["POST"])

@@ -281,8 +281,6 @@ def _refuse_unsupported(create: Create) -> None:
         raise UnsupportedParameter("Tools are not supported yet.", param="tools")
     if create.top_logprobs:
         raise UnsupportedParameter("Log probabilities are not supported yet.", param="top_logprobs")
-    if create.generate is False:
-        raise UnsupportedParameter("`generate: false` is not supported yet.", param="generate")
     kind = _text_format(create.text)
     if kind not in (None, "text"):
         raise UnsupportedParameter(
