@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEEP_ENDED_S = 300.0
+# For who was reading when it ended, and comes back; later it is replayed from the memory.
+KEEP_ENDED_S = 15.0
 KEEP_ENDED = 4096
 HOUSEKEEPING_S = 1.0
 
