@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any, cast
 
 import pytest
@@ -107,6 +109,25 @@ async def test_an_abort_of_ours_says_nothing_more() -> None:
     processor.abort_requests(["a"], internal=True)
     assert len(deltas) == 1
     assert not processor.has_unfinished_requests()
+
+
+async def test_what_has_ended_goes_without_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        processor, queue = asked(1)
+        answer = Answer(lambda delta: None)
+        left = weakref.ref(answer)
+        reading = asyncio.create_task(answer.stand_in_for(queue, processor))
+        del answer, queue
+        for step in steps(FinishReason.STOP):
+            await asyncio.sleep(0)
+            processor.process_outputs([step])
+        await reading
+        del reading
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_failure_comes_after_what_was_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -19,6 +20,7 @@ from support.scripted import ScriptedEngine, say
 from support.waiting import until
 from tokenwire.generation import journal
 from tokenwire.generation.admission import AdmissionLimits
+from tokenwire.generation.log import Log
 from tokenwire.history.store import Store
 from tokenwire.history.values import ReadFailed
 from tokenwire.web import sockets
@@ -296,6 +298,29 @@ async def test_the_place_in_the_line_is_told_as_it_changes(tmp_path: Path) -> No
 def _place(event: Json) -> int | None:
     extra = event.get("response", {}).get("tokenwire", {})
     return extra.get("queue", {}).get("position")
+
+
+def logs_and_sessions() -> set[int]:
+    """Those that are there, by their addresses; other tests may hold some."""
+    return {id(thing) for thing in gc.get_objects() if type(thing) in (Log, Session)}
+
+
+async def test_ended_answers_and_connections_go_without_the_garbage_collector(
+    tmp_path: Path,
+) -> None:
+    async with open_house(tmp_path) as house:
+        gc.collect()
+        gc.disable()
+        before = logs_and_sessions()
+        try:
+            for _ in range(3):
+                async with house.connect(page=True) as socket:
+                    await socket.send(create(store=False))
+                    await receive_until(socket, *END)
+            # Housekeeping forgets the answers.
+            await until(lambda: not logs_and_sessions() - before)
+        finally:
+            gc.enable()
 
 
 async def test_a_full_line_refuses_and_says_so_on_the_lane(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ class Answer:
             self._state = state
             state.make_request_output = cast("Any", self._tell)
         await self._end
+        # It holds us, too: what has ended well must not wait for the garbage collector. Where the
+        # end is an error, an abort will ask us again.
+        vars(self).pop("_state", None)
 
     def _put(self, output: RequestOutput | Exception) -> None:
         if isinstance(output, Exception):

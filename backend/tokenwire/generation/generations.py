@@ -376,13 +376,16 @@ class Generations:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            now = time.monotonic()
-            for generation in list(self._live.values()):
-                keep = KEEP_ENDED_S if generation.stored else 0.0
-                if generation.ended_at is None:
-                    generation.keep_alive()
-                elif now - generation.ended_at > keep or len(self._live) > KEEP_ENDED:
-                    self._drop(generation.id)
+            self._look_after_all()
+
+    def _look_after_all(self) -> None:
+        now = time.monotonic()
+        for generation in list(self._live.values()):
+            keep = KEEP_ENDED_S if generation.stored else 0.0
+            if generation.ended_at is None:
+                generation.keep_alive()
+            elif now - generation.ended_at > keep or len(self._live) > KEEP_ENDED:
+                self._drop(generation.id)
 
 
 def _not_found(response_id: str) -> ResponseNotFound:

@@ -51,6 +51,10 @@ class Pacer:
             late = loop.time() - due
             self._interval = min(SLOWEST_S, max(INTERVAL_S, INTERVAL_S + 2 * late))
             self._marked.clear()
-            dirty, self._dirty = self._dirty, set()
-            for generation in dirty:
-                generation.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        # Not in `run`, which would hold the last ones until the next tick.
+        dirty, self._dirty = self._dirty, set()
+        for generation in dirty:
+            generation.flush()
