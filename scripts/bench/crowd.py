@@ -19,8 +19,8 @@ from measure import cpu_s, median, publish, resident_kib, spread, table
 
 
 Json = dict[str, Any]
-# Two rounds of heartbeats and of pings.
-IDLE_S = 90
+# Eight rounds of heartbeats, two of pings.
+IDLE_S = 125
 FOLLOWED, STEP_S = 400, 0.02
 
 

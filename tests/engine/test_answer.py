@@ -87,23 +87,25 @@ async def test_it_says_what_the_queue_says(
     assert said[-1].finish is not None
 
 
-async def test_an_abort_that_vllm_makes_ends_it() -> None:
+async def under_way() -> tuple[list[Delta], OutputProcessor, asyncio.Task[None]]:
+    """An answer of one token so far."""
     deltas = list[Delta]()
     processor, queue = asked(1)
     reading = asyncio.create_task(Answer(deltas.append).stand_in_for(queue, processor))
     await asyncio.sleep(0)
     processor.process_outputs([EngineCoreOutput("a", [IDS[0]])])
+    return deltas, processor, reading
+
+
+async def test_an_abort_that_vllm_makes_ends_it() -> None:
+    deltas, processor, reading = await under_way()
     processor.abort_requests(["a"], internal=True)
     await reading
     assert [delta.finish for delta in deltas] == [None, "abort"]
 
 
 async def test_an_abort_of_ours_says_nothing_more() -> None:
-    deltas = list[Delta]()
-    processor, queue = asked(1)
-    reading = asyncio.create_task(Answer(deltas.append).stand_in_for(queue, processor))
-    await asyncio.sleep(0)
-    processor.process_outputs([EngineCoreOutput("a", [IDS[0]])])
+    deltas, processor, reading = await under_way()
     reading.cancel()
     await asyncio.wait([reading])
     processor.abort_requests(["a"], internal=True)

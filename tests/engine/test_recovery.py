@@ -416,7 +416,7 @@ class TestWhatCannotGoOn:
         async with open_cores() as cores:
             growing = request("a")
             growing.resumable = True
-            with pytest.raises(NotImplementedError):
+            with pytest.raises(ValueError, match="still growing"):
                 await cores.client.add_request_async(growing)
             assert cores.all[0].names == []
 

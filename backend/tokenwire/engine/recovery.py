@@ -94,12 +94,12 @@ class RecoveringClient:
     async def add_request_async(self, request: EngineCoreRequest) -> None:
         """Take a request, whether there is an engine or not.
 
-        Raises EngineDeadError when there will be none, and NotImplementedError for a request whose
-        input is a stream.
+        Raises EngineDeadError when there will be none, and ValueError for a request whose input is
+        a stream.
         """
         self._refuse_if_dead()
         if request.resumable:
-            raise NotImplementedError("The engine does not take a prompt that is still growing.")
+            raise ValueError("The engine does not take a prompt that is still growing.")
         held = self._ledger.hold(request.request_id, request, resumed_ids(request.sampling_params))
         if request.mm_features or request.prompt_embeds is not None:
             held.unresumable = IMAGES

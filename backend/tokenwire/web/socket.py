@@ -74,11 +74,11 @@ class Connection:
 
     async def serve(self) -> None:
         """Greet, start answers, and write what the peer has to make room for, until the end."""
-        if self._session.extension:
-            self._greet()
-            self._parts.hub.add(self)
-        self._sockets.add(self)
         try:
+            if self._session.extension:
+                self._greet()
+                self._parts.hub.add(self)
+            self._sockets.add(self)
             await self._serve()
         except Exception:  # a task's top: the client must not take this for a normal end
             log.exception("Connection %s failed", self.id)

@@ -106,6 +106,7 @@ class _Lane:
 
     name: str | None
     source: Source | None = None
+    # The source's own, which is looked at for each event.
     log: ReadableLog | None = None
     cursor: int = -1
     ahead: Sequence[Event] = ()
