@@ -140,7 +140,12 @@ def sockets(app: Quart, door: Door) -> None:
             await asyncio.sleep(0)
         compat.accept(lambda peer: Echo(peer, door))
 
+    async def gone() -> None:
+        compat.abort_current()
+        compat.accept(lambda peer: Echo(peer, door))
+
     app.add_websocket("/late", "late", late)
+    app.add_websocket("/gone", "gone", gone)
     for kind in (Deaf, Echo, Say, Pour, Cut, Refuse, Broken):
         add(kind)
 
@@ -374,14 +379,20 @@ def test_clients_that_leave_while_they_shake_hands_trouble_nobody(
 ) -> None:
     async def leave(door: Door, number: int) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        writer.write(HANDSHAKE % b"echo")
+        writer.write(HANDSHAKE % (b"gone" if number % 2 else b"echo"))
         for _ in range(number % 12):
             await asyncio.sleep(0)
+        if number % 2:  # the handler itself cuts it before it accepts
+            await asyncio.sleep(0.05)
         writer.transport.abort()
 
     async def main() -> None:
         async with open_door() as door:
+            await leave(door, 11)
+            await asyncio.sleep(0.2)
+            tasks = len(asyncio.all_tasks())
             await asyncio.gather(*(leave(door, number) for number in range(240)))
+            await until(lambda: len(asyncio.all_tasks()) <= tasks)
             async with door.connect("echo") as socket:
                 await socket.send("still here")
                 assert await socket.recv() == "'still here'"

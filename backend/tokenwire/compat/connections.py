@@ -81,8 +81,6 @@ class TrackedTCPServer(TCPServer):
         stream = protocol.stream if isinstance(protocol, H11Protocol) else None
         if not isinstance(protocol, H11Protocol) or not isinstance(stream, WSStream):
             raise HTTPVersionNotSupported("A WebSocket is opened by HTTP/1.1.")
-        if self._transport.is_closing():  # whoever asked has gone: there is nothing to take
-            return
         headers = [
             (b"Upgrade", b"websocket"),
             (b"Connection", b"Upgrade"),

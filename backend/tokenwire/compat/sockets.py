@@ -77,11 +77,10 @@ class WebSocket(asyncio.Protocol):
 
     async def run(self) -> None:
         """Have it served to its end, and say goodbye."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-            await self.server.serve()
-            self.close(CloseReason.NORMAL_CLOSURE)
-            await self._goodbye()
+        self._transport.resume_reading()
+        await self.server.serve()
+        self.close(CloseReason.NORMAL_CLOSURE)
+        await self._goodbye()
         self.server = _Nobody()
 
     # What comes in
