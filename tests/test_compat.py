@@ -136,7 +136,7 @@ def sockets(app: Quart, door: Door) -> None:
         connection = connections._current.get()  # pyright: ignore[reportPrivateUsage]
         assert connection is not None
         door.asked.set()
-        while not connection.reader._buffer:  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        while not connection.reader._buffer:  # noqa: ASYNC110 # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
             await asyncio.sleep(0)
         compat.accept(lambda peer: Echo(peer, door))
 
