@@ -35,7 +35,17 @@ ARROWS: dict[str, set[str]] = {
 # A foreign library and the only places that may import it.
 VLLM = {
     f"engine.{name}"
-    for name in ("vllm", "answer", "core", "recovery", "hooks", "executor", "parsing", "preload")
+    for name in (
+        "vllm",
+        "launch",
+        "answer",
+        "core",
+        "recovery",
+        "hooks",
+        "executor",
+        "parsing",
+        "preload",
+    )
 }
 HOMES: dict[str, set[str]] = {
     "vllm": VLLM,

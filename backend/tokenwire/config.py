@@ -28,6 +28,13 @@ class SettingsError(Exception):
     """A setting is wrong; the text is one sentence that names it."""
 
 
+class Parsers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the answers of a model are read, by vLLM's names of its parsers."""
+
+    tool: str | None = None
+    reasoning: str | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set. Sizes in bytes, times in seconds."""
 
@@ -48,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     disconnect_grace: Seconds = 0.0
     drain_timeout: Seconds = 2.0
     engine_args: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    parsers: dict[str, Parsers] = msgspec.field(default_factory=dict[str, Parsers])
 
     @property
     def data_path(self) -> Path:
@@ -88,11 +96,12 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
             continue
         if field.name in ("allowed_hosts", "allowed_origins"):
             values[field.name] = [part.strip() for part in text.split(",") if part.strip()]
-        elif field.name == "engine_args":
+        elif field.name in ("engine_args", "parsers"):
             try:
                 values[field.name] = msgspec.json.decode(text)
             except msgspec.DecodeError as error:
-                raise SettingsError(f"TOKENWIRE_ENGINE_ARGS is not JSON: {error}") from error
+                name = f"TOKENWIRE_{field.name.upper()}"
+                raise SettingsError(f"{name} is not JSON: {error}") from error
         else:
             values[field.name] = text
     return values

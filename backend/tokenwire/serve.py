@@ -22,8 +22,9 @@ from hypercorn.config import Config
 
 from tokenwire import compat
 from tokenwire.engine.catalogue import find_models
+from tokenwire.engine.families import ParserNames
+from tokenwire.engine.launch import EngineOptions, VllmEngines
 from tokenwire.engine.supervisor import Supervisor
-from tokenwire.engine.vllm import EngineOptions, VllmEngines
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
 from tokenwire.generation.ids import new_id
@@ -165,6 +166,9 @@ def _engine_options(settings: Settings, run_dir: Path) -> EngineOptions:
         max_model_len=settings.max_model_len,
         kv_cache_bytes=settings.kv_cache_bytes,
         engine_args=settings.engine_args,
+        parsers={
+            id: ParserNames(names.tool, names.reasoning) for id, names in settings.parsers.items()
+        },
     )
 
 

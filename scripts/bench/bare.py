@@ -22,7 +22,7 @@ from load import Stream, quantile, statistics
 from tokenwire.engine import environment
 from tokenwire.engine.arguments import engine_arguments
 from tokenwire.engine.base import ModelInfo
-from tokenwire.engine.vllm import EngineOptions
+from tokenwire.engine.launch import EngineOptions
 
 
 async def one(llm: Any, name: str, tokens: int, salt: str, index: int) -> Stream:

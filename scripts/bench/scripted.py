@@ -20,8 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend"))
 
 import tokenwire.__main__ as command
 from tokenwire.engine.base import (
+    PLAIN,
     Delta,
     EngineLimits,
+    Form,
     ModelInfo,
     Prompt,
     Resume,
@@ -69,8 +71,9 @@ class Engine:
         self._running: list[_Request] = []
         self._clock: asyncio.Task[None] | None = None
 
-    async def render(self, messages: list[dict[str, object]]) -> Prompt:
-        return Prompt(tuple(range(sum(len(str(m["content"]).split()) for m in messages))))
+    async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
+        words = sum(len(str(message["content"]).split()) for message in messages)
+        return Prompt(tuple(range(words)), form)
 
     async def generate(
         self,

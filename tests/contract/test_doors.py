@@ -235,7 +235,18 @@ async def test_a_failure_in_the_middle_keeps_the_text(tmp_path: Path, kind: str)
         ({"input": "x", "temperature": 9}, 400, "invalid_request", "temperature"),
         ({"input": "x", "max_output_tokens": 0}, 400, "invalid_request", "max_output_tokens"),
         ({"input": "x", "metadata": {"a": 1}}, 400, "invalid_request", "metadata[...]"),
-        ({"input": "x", "tools": [{"type": "function"}]}, 400, "unsupported_parameter", "tools"),
+        (
+            {"input": "x", "tools": [{"type": "web_search"}]},
+            400,
+            "unsupported_parameter",
+            "tools[0].type",
+        ),
+        (
+            {"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]},
+            400,
+            "invalid_request",
+            "input[0].call_id",
+        ),
         (
             {"input": "x", "previous_response_id": "resp_none"},
             400,

@@ -30,8 +30,8 @@ IDS: list[int] = TOKENIZER.encode(TEXT, add_special_tokens=False)
 PROMPT: list[int] = TOKENIZER.encode("Say it: ", add_special_tokens=False)
 
 
-def request(ids: list[int] | None = None, sent: int = 0, **values: Any) -> EngineCoreRequest:
-    extra = {"resume_ids": ids, "resume_sent": sent} if ids else None
+def request(ids: list[int] | None = None, **values: Any) -> EngineCoreRequest:
+    extra = {"resume_ids": ids} if ids else None
     given: dict[str, Any] = {"max_tokens": 500} | values
     params = SamplingParams(**given, extra_args=extra)
     made = EngineCoreRequest("a", list(PROMPT), None, params, None, 0.0, None, None, None)
@@ -68,44 +68,39 @@ def test_from_any_token_on_the_text_is_what_it_would_have_been(stop: list[str] |
     assert sum(not text for text in texts) > 3, "no cut inside a character, or held back"
 
     for cut in range(1, len(IDS)):
-        sent = len("".join(texts[:cut]))
-        again = state(request(IDS[:cut], sent, stop=stop))
-        assert [step(again, token) for token in IDS[cut:]] == texts[cut:], cut
-
-
-def test_what_was_made_but_not_delivered_is_said_first() -> None:
-    again = state(request(IDS[:-1], sent=3))
-    assert step(again, IDS[-1]) == TEXT[3:]
+        again = state(request(IDS[:cut], stop=stop))
+        first, *rest = [step(again, token) for token in IDS[cut:]]
+        assert (first, rest) == ("".join(texts[: cut + 1]), texts[cut + 1 :]), cut
 
 
 @pytest.mark.parametrize(
     ("values", "finish", "text"),
     [
-        ({"stop": ["STOP"]}, "stop", "d "),
-        ({"stop_token_ids": [IDS[-1]]}, "stop", TEXT[TEXT.index("STOP") - 2 : -1]),
-        ({"max_tokens": len(IDS)}, "length", TEXT[TEXT.index("STOP") - 2 :]),
-        ({"max_tokens": 2}, "length", TEXT[TEXT.index("STOP") - 2 :]),
+        ({"stop": ["STOP"]}, "stop", TEXT[: TEXT.index("STOP")]),
+        ({"stop_token_ids": [IDS[-1]]}, "stop", TEXT[:-1]),
+        ({"max_tokens": len(IDS)}, "length", TEXT),
+        ({"max_tokens": 2}, "length", TEXT),
     ],
 )
 def test_an_answer_that_has_ended_does_not_begin_again(
     values: dict[str, Any], finish: str, text: str
 ) -> None:
     with pytest.raises(AnswerComplete) as caught:
-        state(request(IDS, TEXT.index("STOP") - 2, **values))
+        state(request(IDS, **values))
     assert (caught.value.finish, caught.value.text) == (finish, text)
 
 
 def test_an_end_of_text_token_has_ended_it_unless_it_is_to_be_ignored() -> None:
-    wanted = request(IDS, len(TEXT))
+    wanted = request(IDS)
     assert wanted.sampling_params is not None
     wanted.sampling_params.update_from_generation_config({}, IDS[-1])
     with pytest.raises(AnswerComplete):
         state(wanted)
 
-    wanted = request(IDS, len(TEXT), ignore_eos=True)
+    wanted = request(IDS, ignore_eos=True)
     assert wanted.sampling_params is not None
     wanted.sampling_params.update_from_generation_config({}, IDS[-1])
-    assert step(state(wanted), IDS[0]) == TEXT[0]
+    assert step(state(wanted), IDS[0]) == TEXT + TEXT[0]
 
 
 def test_a_request_that_begins_is_as_ever() -> None:
@@ -142,18 +137,44 @@ def test_in_the_worker_its_generator_has_drawn_for_each_of_its_tokens() -> None:
     assert torch.randint(0, 2**31, (1,), generator=worker.generator).item() == draws[4]
 
 
-def test_its_grammar_has_taken_its_tokens() -> None:
+class Thinker:
+    """A reasoning parser whose thoughts end with the token 2."""
+
+    def is_reasoning_end(self, ids: list[int]) -> bool:
+        return 2 in ids
+
+    def extract_content_ids(self, ids: list[int]) -> list[int]:
+        return ids[ids.index(2) + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("reasoner", "prompt", "ids", "bound"),
+    [
+        (None, [9], [], None),
+        (None, [9], [5, 6], [5, 6]),
+        (Thinker(), [9], [5, 6], []),
+        (Thinker(), [9], [5, 2, 6], [6]),
+        (Thinker(), [9, 2], [5, 6], [5, 6]),
+    ],
+)
+def test_its_grammar_has_taken_those_of_its_tokens_that_it_binds(
+    reasoner: Thinker | None, prompt: list[int], ids: list[int], bound: list[int] | None
+) -> None:
     install_hooks()
     taken = list[tuple[str, list[int]]]()
     grammar = SimpleNamespace(accept_tokens=lambda id, ids: taken.append((id, ids)))
     manager: Any = SimpleNamespace(
-        backend=SimpleNamespace(compile_grammar=lambda *_, **__: grammar)
+        backend=SimpleNamespace(compile_grammar=lambda *_, **__: grammar),
+        _get_reasoner=lambda _: reasoner,
+        enable_in_reasoning=False,
     )
-    for wanted in (request(), request(IDS[:2])):
-        asked: Any = SimpleNamespace(
-            request_id="a",
-            sampling_params=wanted.sampling_params,
-            structured_output_request=SimpleNamespace(structured_output_key=("json", "{}")),
-        )
-        assert StructuredOutputManager._create_grammar(manager, asked) is grammar
-    assert taken == [("a", IDS[:2])]
+    asked: Any = SimpleNamespace(
+        request_id="a",
+        prompt_token_ids=prompt,
+        sampling_params=request(ids or None).sampling_params,
+        structured_output_request=SimpleNamespace(
+            structured_output_key=("json", "{}"), reasoning_ended=None
+        ),
+    )
+    assert StructuredOutputManager._create_grammar(manager, asked) is grammar
+    assert taken == ([] if bound is None else [("a", bound)])

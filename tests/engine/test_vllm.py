@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,9 +19,10 @@ from vllm.v1.engine.output_processor import RequestOutputCollector
 
 from support.waiting import until
 from tokenwire.engine.base import Delta, Prompt, Resume, Sampling
+from tokenwire.engine.families import ParserNames
 from tokenwire.engine.hooks import AnswerComplete
-from tokenwire.engine.ledger import RecoveryPolicy
-from tokenwire.engine.vllm import EngineOptions, VllmEngine
+from tokenwire.engine.parsing import Parsers
+from tokenwire.engine.vllm import VllmEngine
 from tokenwire.errors import EngineDead
 
 
@@ -85,8 +85,9 @@ class Llm:
 
 
 def engine(llm: Llm, *, let_go_s: float = 60.0) -> VllmEngine:
-    policy = RecoveryPolicy(let_go_s=let_go_s)
-    return VllmEngine(cast("Any", llm), EngineOptions(run_dir=Path(), recovery=policy))
+    config = SimpleNamespace(model_config=llm.model_config)
+    parsers = Parsers(cast("Any", config), cast("Any", None), ParserNames(), sure=False)
+    return VllmEngine(cast("Any", llm), parsers, max_running=256, let_go_s=let_go_s)
 
 
 async def read(
@@ -160,12 +161,12 @@ async def test_a_death_beyond_recovery_goes_through() -> None:
 
 async def test_a_resumed_answer_has_the_original_prompt_and_its_ids_beside_it() -> None:
     llm = Llm(output("c", 3, finish="stop"))
-    assert await read(llm, Resume((1, 2), 5)) == [Delta("c", (3,), "stop")]
-    assert llm.params[0].extra_args == {"resume_ids": [1, 2], "resume_sent": 5}
+    assert await read(llm, Resume((1, 2))) == [Delta("c", (3,), "stop")]
+    assert llm.params[0].extra_args == {"resume_ids": [1, 2]}
     assert llm.params[0].max_tokens == 97
 
 
-@pytest.mark.parametrize("resume", [None, Resume((), 0)])
+@pytest.mark.parametrize("resume", [None, Resume(())])
 async def test_an_answer_that_begins_goes_on_from_nothing(resume: Resume | None) -> None:
     llm = Llm(output("c", 3, finish="stop"))
     await read(llm, resume)
@@ -175,13 +176,13 @@ async def test_an_answer_that_begins_goes_on_from_nothing(resume: Resume | None)
 @pytest.mark.parametrize("finish", ["stop", "length"])
 async def test_an_answer_that_had_ended_ends_at_once(finish: Any) -> None:
     llm = Llm(AnswerComplete(finish, "rest"))
-    assert await read(llm, Resume((1,), 0)) == [Delta("rest", (), finish)]
+    assert await read(llm, Resume((1,))) == [Delta("rest", (), finish)]
 
 
 async def test_any_other_failure_of_one_request_stays_what_it_is() -> None:
     llm = Llm(RuntimeError("strange"))
     with pytest.raises(RuntimeError, match="strange"):
-        await read(llm, Resume((1,), 0))
+        await read(llm, Resume((1,)))
     assert llm.aborted == ["r"]
 
 

@@ -20,7 +20,7 @@ from support.workshop import (
     text,
     types,
 )
-from tokenwire.engine.base import Delta, Prompt, Resume, Sampling
+from tokenwire.engine.base import Delta, Form, Prompt, Resume, Sampling
 from tokenwire.errors import EngineDead, InvalidRequest, ModelUnavailable, NotSaved
 from tokenwire.generation import generation as life
 from tokenwire.generation import generations as house
@@ -402,7 +402,7 @@ async def test_a_prompt_beyond_the_context_fails_when_the_model_had_to_be_loaded
 class UnloadableEngine(ScriptedEngine):
     """Renders nothing: its model can't be loaded."""
 
-    async def render(self, messages: list[dict[str, object]]) -> Prompt:
+    async def render(self, messages: list[dict[str, object]], form: Form | None = None) -> Prompt:
         raise ModelUnavailable("There is no memory for it.")
 
 

@@ -22,7 +22,7 @@ from support.workshop import (
     text,
     types,
 )
-from tokenwire.engine.base import Prompt
+from tokenwire.engine.base import Form, Prompt
 from tokenwire.errors import (
     ContextLengthExceeded,
     ConversationNotFound,
@@ -43,7 +43,8 @@ from tokenwire.generation.generation import Generation
 from tokenwire.generation.intake import Asker
 from tokenwire.generation.replay import Replay
 from tokenwire.wire.commands import parse_create
-from tokenwire.wire.items import Item, canonical_input, chat_messages
+from tokenwire.wire.items import Item, canonical_input
+from tokenwire.wire.messages import chat_messages
 
 
 def said(shop: Workshop) -> list[tuple[object, object]]:
@@ -624,10 +625,10 @@ class SlowReader(ScriptedEngine):
         super().__init__()
         self.rendering = asyncio.Event()
 
-    async def render(self, messages: list[dict[str, object]]) -> Prompt:
+    async def render(self, messages: list[dict[str, object]], form: Form | None = None) -> Prompt:
         self.rendering.set()
         await self.go.wait()
-        return await super().render(messages)
+        return await super().render(messages, form or Form())
 
 
 async def test_a_create_that_was_still_being_read_when_the_server_closed_is_refused() -> None:

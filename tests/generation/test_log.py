@@ -107,12 +107,12 @@ def test_a_watcher_may_stop_another_while_it_is_told() -> None:
 
 async def test_following_yields_batches_as_large_as_the_reader_is_slow() -> None:
     log = log_of(2)
-    reader = follow(log, -1, silence=60)
+    reader = follow([log], -1, silence=60)
 
-    assert numbers(await anext(reader)) == [0, 1]
+    assert numbers((await anext(reader))[1]) == [0, 1]
     log.append(event(2))
     log.append(event(3), event(4))
-    assert numbers(await anext(reader)) == [2, 3, 4]
+    assert numbers((await anext(reader))[1]) == [2, 3, 4]
     log.close()
     assert [batch async for batch in reader] == []
 
@@ -121,19 +121,32 @@ async def test_following_a_closed_log_beyond_its_end_yields_nothing() -> None:
     log = log_of(2)
     log.close()
 
-    assert [batch async for batch in follow(log, 1, silence=60)] == []
+    assert [batch async for batch in follow([log], 1, silence=60)] == []
+
+
+async def test_several_logs_are_followed_until_all_are_closed() -> None:
+    first, second = log_of(2), log_of(1)
+    reader = follow([first, second], 0, silence=60)
+
+    assert [(await anext(reader))[0]] == [0]
+    first.close()
+    second.append(event(1))
+    index, batch = await anext(reader)
+    assert (index, numbers(batch)) == (1, [1])
+    second.close()
+    assert [each async for each in reader] == []
 
 
 async def test_an_empty_batch_says_that_it_was_silent() -> None:
-    reader = follow(Log(), -1, silence=0)
+    reader = follow([Log()], -1, silence=0)
 
-    assert await anext(reader) == ()
+    assert await anext(reader) == (0, ())
     await reader.aclose()
 
 
 async def test_a_reader_who_leaves_no_longer_watches() -> None:
     log = log_of(1)
-    reader = follow(log, -1, silence=60)
+    reader = follow([log], -1, silence=60)
     await anext(reader)
     await reader.aclose()
 
@@ -141,7 +154,7 @@ async def test_a_reader_who_leaves_no_longer_watches() -> None:
 
 
 async def read_all(log: Log, after: int, heard: list[int]) -> None:
-    async for batch in follow(log, after, silence=60):
+    async for _, batch in follow([log], after, silence=60):
         heard.extend(numbers(batch))
         await asyncio.sleep(0)
 

@@ -11,10 +11,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from msgspec import structs
+
 from tokenwire.engine.base import (
+    PLAIN,
     Delta,
     Engine,
     EngineLimits,
+    Form,
     ModelInfo,
     ModelPhase,
     ModelState,
@@ -40,6 +44,16 @@ def say(*words: str, finish: bool = True) -> list[Delta | Exception]:
     return deltas
 
 
+def said_again(deltas: list[Delta]) -> Delta:
+    """The last delta, with all that those before it had said, without their ids."""
+    return structs.replace(
+        deltas[-1],
+        text="".join(delta.text for delta in deltas),
+        reasoning="".join(delta.reasoning for delta in deltas),
+        calls=tuple(call for delta in deltas for call in delta.calls),
+    )
+
+
 class ScriptedEngine:
     """Answers by `script(last text, sampling)`; holds before delta `hold_at` until `go`."""
 
@@ -57,13 +71,13 @@ class ScriptedEngine:
         self.closed = False
         self._texts: dict[tuple[int, ...], str] = {}
 
-    async def render(self, messages: list[dict[str, object]]) -> Prompt:
+    async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
         """One token for each word of all messages."""
         self.prompts.append(messages)
         words = " ".join(str(message["content"]) for message in messages).split()
         ids = (len(self.prompts), *range(len(words)))
         self._texts[ids] = str(messages[-1]["content"])
-        return Prompt(ids)
+        return Prompt(ids, form)
 
     async def generate(
         self,
@@ -79,10 +93,14 @@ class ScriptedEngine:
         try:
             steps = self.script(self._texts.get(prompt.token_ids, ""), sampling)
             done = len(resume.token_ids) if resume else 0
+            again: list[Delta] = []
             for index, step in enumerate(steps):
                 if isinstance(step, Delta) and done > 0:
                     done -= len(step.token_ids)
+                    again.append(step)
                     continue
+                if isinstance(step, Delta) and again:
+                    step, again = said_again([*again, step]), []
                 if index == self.hold_at:
                     self.holding.set()
                     await self.go.wait()

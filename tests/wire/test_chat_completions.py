@@ -9,15 +9,23 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from tokenwire.errors import InvalidRequest, TokenwireError, UnsupportedParameter
 from tokenwire.wire.chat_completions import Chunks, completion, parse_chat
-from tokenwire.wire.events import Event, Narrator, Response, new_response, usage
+from tokenwire.wire.commands import Create
+from tokenwire.wire.events import Event, Response, new_response, usage
+from tokenwire.wire.narrator import Narrator
 
 
 MESSAGES: list[object] = [{"role": "user", "content": "Hi"}]
 
 
+def create_of(**fields: object) -> Create:
+    """The one create of a chat request."""
+    _, (create,) = parse_chat({"messages": MESSAGES, **fields})
+    return create
+
+
 def told(*deltas: str, ending: str = "completed") -> tuple[Response, list[Event]]:
     """A response and all its events."""
-    _, create = parse_chat({"messages": MESSAGES})
+    create = create_of()
     response = new_response(
         create, response_id="resp_1", model="m", created_at=1_800_000_000, store=False
     )
@@ -25,9 +33,7 @@ def told(*deltas: str, ending: str = "completed") -> tuple[Response, list[Event]
     events = [narrator.lifecycle("created"), narrator.lifecycle("in_progress")]
     for delta in deltas:
         events += narrator.text(delta)
-    events += narrator.closing(
-        "".join(deltas), "completed" if ending == "completed" else "incomplete"
-    )
+    events += narrator.closing("completed" if ending == "completed" else "incomplete")
     response.status = ending  # pyright: ignore[reportAttributeAccessIssue]
     response.usage = usage(5, 3, 2)
     if ending == "failed":
@@ -37,12 +43,13 @@ def told(*deltas: str, ending: str = "completed") -> tuple[Response, list[Event]
 
 def chunked(*deltas: str, ending: str = "completed", include_usage: bool = False) -> list[str]:
     response, events = told(*deltas, ending=ending)
-    chunks = Chunks(response, include_usage=include_usage)
-    return [chunk.decode() for event in events for chunk in chunks.feed(event)]
+    chunks = Chunks(response, id="chatcmpl-1", index=0, include_usage=include_usage)
+    made = [chunk.decode() for event in events for chunk in chunks.feed(event)]
+    return [*made, *(chunk.decode() for chunk in chunks.usage([response]))]
 
 
 def test_a_chat_request_is_a_create_that_is_not_stored() -> None:
-    chat, create = parse_chat(
+    chat, (create,) = parse_chat(
         {"messages": MESSAGES, "model": "m", "max_tokens": 5, "temperature": 0.5, "stop": "x"}
     )
 
@@ -53,14 +60,14 @@ def test_a_chat_request_is_a_create_that_is_not_stored() -> None:
 
 
 def test_a_chat_request_is_stored_when_it_says_so() -> None:
-    _, create = parse_chat({"messages": MESSAGES, "store": True, "metadata": {"a": "b"}})
+    create = create_of(store=True, metadata={"a": "b"})
 
     assert create.store is True
     assert create.metadata == {"a": "b"}
 
 
 def test_the_newer_name_of_the_length_limit_wins() -> None:
-    _, create = parse_chat({"messages": MESSAGES, "max_tokens": 5, "max_completion_tokens": 7})
+    create = create_of(max_tokens=5, max_completion_tokens=7)
 
     assert create.max_output_tokens == 7
 
@@ -72,7 +79,7 @@ def test_fields_that_nobody_knows_are_tolerated() -> None:
 REFUSALS: list[tuple[dict[str, object], type[TokenwireError], str]] = [
     ({"messages": []}, InvalidRequest, "messages"),
     ({"messages": "Hi"}, InvalidRequest, "messages"),
-    ({"messages": [{"role": "tool", "content": "x"}]}, InvalidRequest, "messages[0].role"),
+    ({"messages": [{"role": "robot", "content": "x"}]}, InvalidRequest, "messages[0].role"),
     ({"messages": [{"role": "user"}]}, InvalidRequest, "messages[0].content"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
@@ -83,10 +90,31 @@ REFUSALS: list[tuple[dict[str, object], type[TokenwireError], str]] = [
     ({"max_tokens": 0}, InvalidRequest, "max_tokens"),
     ({"max_completion_tokens": "5"}, InvalidRequest, "max_completion_tokens"),
     ({"n": 0}, InvalidRequest, "n"),
-    ({"n": 2}, UnsupportedParameter, "n"),
-    ({"logprobs": True}, UnsupportedParameter, "logprobs"),
-    ({"tools": [{"type": "function"}]}, UnsupportedParameter, "tools"),
-    ({"response_format": {"type": "json_object"}}, UnsupportedParameter, "response_format"),
+    ({"n": 17}, InvalidRequest, "n"),
+    ({"top_logprobs": 2}, InvalidRequest, "top_logprobs"),
+    ({"tools": [{"type": "function", "function": {}}]}, InvalidRequest, "tools[0].function.name"),
+    ({"response_format": {"type": "xml"}}, UnsupportedParameter, "response_format.type"),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}},
+        InvalidRequest,
+        "response_format.json_schema.schema",
+    ),
+    ({"continue_final_message": True}, InvalidRequest, "continue_final_message"),
+    (
+        {"messages": [{"role": "tool", "content": "x"}]},
+        InvalidRequest,
+        "messages[0].tool_call_id",
+    ),
+    (
+        {"messages": [{"role": "tool", "tool_call_id": "c", "content": "x"}]},
+        InvalidRequest,
+        "messages[0].tool_call_id",
+    ),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]},
+        InvalidRequest,
+        "messages[0].tool_calls[0].function",
+    ),
     ({"stream_options": 5}, InvalidRequest, "stream_options"),
     ({"stop": [""]}, InvalidRequest, "stop"),
     ({"logit_bias": {"x": 1}}, InvalidRequest, "logit_bias"),
@@ -157,7 +185,7 @@ def test_a_failure_in_the_stream_is_an_error_object() -> None:
 def test_the_official_client_reads_a_whole_completion() -> None:
     response, _ = told("Hel", "lo")
 
-    parsed = ChatCompletion.model_validate(completion(response))
+    parsed = ChatCompletion.model_validate(completion([response]))
 
     assert parsed.choices[0].message.content == "Hello"
     assert parsed.choices[0].finish_reason == "stop"

@@ -40,6 +40,9 @@ def create(**fields: object) -> Create:
     return parse_create({"input": "Hi", **fields})
 
 
+F: dict[str, object] = {"type": "function", "name": "f"}
+
+
 REFUSED_FIELDS: list[tuple[dict[str, object], type[TokenwireError], str]] = [
     ({"input": 5}, InvalidRequest, "input"),
     ({"input": None}, InvalidRequest, "input"),
@@ -103,10 +106,23 @@ REFUSED_FIELDS: list[tuple[dict[str, object], type[TokenwireError], str]] = [
     ({"tokenwire": []}, InvalidRequest, "tokenwire"),
     ({"tokenwire": {"idempotency_key": ""}}, InvalidRequest, "tokenwire.idempotency_key"),
     ({"tokenwire": {"idempotency_key": "k" * 257}}, InvalidRequest, "tokenwire.idempotency_key"),
-    ({"tools": [{"type": "function", "name": "f"}]}, UnsupportedParameter, "tools"),
-    ({"top_logprobs": 1}, UnsupportedParameter, "top_logprobs"),
-    ({"text": {"format": {"type": "json_schema"}}}, UnsupportedParameter, "text.format"),
-    ({"text": {"format": "json"}}, UnsupportedParameter, "text.format"),
+    ({"tools": [{"type": "web_search"}]}, UnsupportedParameter, "tools[0].type"),
+    ({"tools": [{"type": "function"}]}, InvalidRequest, "tools[0].name"),
+    ({"tools": [{"type": "function", "name": "a b"}]}, InvalidRequest, "tools[0].name"),
+    ({"tools": [F, F]}, InvalidRequest, "tools[1].name"),
+    ({"tools": [F | {"name": f"f{n}"} for n in range(129)]}, InvalidRequest, "tools"),
+    ({"tools": [F | {"parameters": 1}]}, InvalidRequest, "tools[0].parameters"),
+    ({"tools": [F], "tool_choice": "sometimes"}, InvalidRequest, "tool_choice"),
+    ({"tool_choice": "required"}, InvalidRequest, "tool_choice"),
+    ({"tools": [F], "tool_choice": 5}, InvalidRequest, "tool_choice"),
+    ({"tools": [F], "tool_choice": F | {"name": "g"}}, InvalidRequest, "tool_choice"),
+    ({"tool_choice": {"type": "mcp"}}, UnsupportedParameter, "tool_choice.type"),
+    ({"text": {"format": {"type": "json_schema"}}}, InvalidRequest, "text.format.schema"),
+    ({"text": {"format": "json"}}, InvalidRequest, "text.format"),
+    ({"text": {"format": {"type": "xml"}}}, UnsupportedParameter, "text.format.type"),
+    ({"reasoning": {"effort": "some"}}, InvalidRequest, "reasoning.effort"),
+    ({"chat_template_kwargs": {"tools": 1}}, InvalidRequest, "chat_template_kwargs.tools"),
+    ({"chat_template_kwargs": {"a": []}}, InvalidRequest, "chat_template_kwargs[...]"),
 ]
 
 

@@ -15,12 +15,12 @@ from tokenwire.wire.commands import parse_create
 from tokenwire.wire.events import (
     TERMINAL,
     Event,
-    Narrator,
     Response,
     new_response,
     usage,
 )
 from tokenwire.wire.kept import kept_events, stored_event
+from tokenwire.wire.narrator import Narrator
 
 
 SDK_EVENT: TypeAdapter[object] = TypeAdapter(ResponseStreamEvent)
@@ -57,6 +57,13 @@ REQUIRED = {
     "safety_identifier",
     "prompt_cache_key",
 }
+FUNCTION = {
+    "type": "function",
+    "name": "f",
+    "description": None,
+    "parameters": {"type": "object"},
+    "strict": True,
+}
 HARD = 'quo"te \\ slash\n\t\x00\x1f </script> é 日本 👩‍👩‍👧 \u2028'
 
 
@@ -79,7 +86,7 @@ def whole_answer(told: Narrator, *deltas: str) -> list[Event]:
     events = [told.lifecycle("created"), told.lifecycle("in_progress")]
     for delta in deltas:
         events += told.text(delta)
-    events += told.closing("".join(deltas), "completed")
+    events += told.closing("completed")
     told.response.status = "completed"
     told.response.completed_at = 1_800_000_001
     told.response.usage = usage(5, 3, 2)
@@ -231,7 +238,10 @@ def test_a_resource_echoes_what_was_asked() -> None:
         "max_tool_calls": 3,
         "background": True,
         "previous_response_id": "resp_0",
-        "reasoning": {"effort": "low"},
+        "reasoning": {"effort": "low", "summary": None},
+        "tools": [FUNCTION],
+        "tool_choice": {"type": "function", "name": "f"},
+        "top_logprobs": 3,
     }
     resource = response(**asked).to_json()
 
@@ -270,14 +280,14 @@ def test_a_complete_answer_without_a_word_still_has_its_empty_message() -> None:
 def test_an_answer_that_was_cut_before_its_first_word_has_no_message() -> None:
     told = narrator()
 
-    assert told.closing("", "incomplete") == []
+    assert told.closing("incomplete") == []
     assert told.response.output == []
 
 
 def test_an_answer_that_was_cut_keeps_what_was_said() -> None:
     told = narrator()
     told.text("Hel")
-    events = told.closing("Hel", "incomplete")
+    events = told.closing("incomplete")
 
     assert [event.type for event in events] == [
         "response.output_text.done",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tokenwire.errors import InvalidRequest, TokenwireError, UnsupportedParameter
-from tokenwire.wire.items import canonical_input, chat_messages, item_text, output_message
+from tokenwire.wire.items import canonical_input, item_text, output_message
+from tokenwire.wire.messages import chat_messages
 
 
 def message(role: str, *parts: dict[str, object]) -> dict[str, object]:
@@ -62,19 +63,44 @@ def test_an_id_that_a_client_sends_is_not_kept() -> None:
     assert "id" not in canonical_input([{"id": "msg_theirs", "role": "user", "content": "x"}])[0]
 
 
-def test_reasoning_items_are_left_out() -> None:
-    items = canonical_input([{"type": "reasoning"}, {"role": "user", "content": "x"}])
+def test_a_thought_is_read_from_its_content_or_else_from_its_summary() -> None:
+    thoughts = [
+        {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "a"}]},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "b"}]},
+        {"type": "reasoning", "encrypted_content": "zzz"},
+    ]
 
-    assert [item["type"] for item in items] == ["message"]
+    assert [item_text(item) for item in canonical_input(thoughts)] == ["a", "b", ""]
+
+
+def test_a_call_and_its_output_keep_what_a_model_reads() -> None:
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": "c"}
+    parts = [{"type": "input_text", "text": "4"}, {"type": "input_text", "text": "2"}]
+
+    assert canonical_input([call, output | {"output": parts}]) == [
+        {
+            "type": "function_call",
+            "status": "completed",
+            "call_id": "c",
+            "name": "f",
+            "arguments": "{}",
+        },
+        {"type": "function_call_output", "status": "completed", "call_id": "c", "output": "42"},
+    ]
 
 
 REFUSALS: list[tuple[object, type[TokenwireError], str]] = [
     ([], InvalidRequest, "input"),
     (5, InvalidRequest, "input"),
     ({"role": "user", "content": "x"}, InvalidRequest, "input"),
-    ([{"type": "reasoning"}], InvalidRequest, "input"),
+    ([{"type": "reasoning", "content": 5}], InvalidRequest, "input[0].content"),
+    ([{"type": "reasoning", "summary": [5]}], InvalidRequest, "input[0].summary[0]"),
+    ([{"type": "function_call", "call_id": "c"}], InvalidRequest, "input[0].name"),
+    ([{"type": "item_reference", "id": "x"}], UnsupportedParameter, "input[0].type"),
+    ([{"role": "user", "content": "x", "phase": "a"}], InvalidRequest, "input[0].phase"),
     ([{"role": "user", "content": "x"}, 5], InvalidRequest, "input[1]"),
-    ([{"type": "function_call_output"}], UnsupportedParameter, "input[0].type"),
+    ([{"type": "function_call_output"}], InvalidRequest, "input[0].call_id"),
     ([{"type": ["message"]}], UnsupportedParameter, "input[0].type"),
     ([{"content": "x"}], InvalidRequest, "input[0].role"),
     ([{"role": "robot", "content": "x"}], InvalidRequest, "input[0].role"),

@@ -595,8 +595,8 @@ def test_a_continuation_that_fails_evicts_its_parent_on_the_same_lane() -> None:
 def test_a_continuation_that_can_not_be_read_evicts_its_parent_on_the_same_lane() -> None:
     client = Client()
     client.run("resp_1", "a")
-    unmatched = [{"type": "function_call_output", "call_id": "none", "output": "x"}]
-    client.send("response.create", stream_id="a", previous_response_id="resp_1", input=unmatched)
+    wrong = [{"type": "function_call_output", "call_id": "none"}]
+    client.send("response.create", stream_id="a", previous_response_id="resp_1", input=wrong)
 
     assert client.refusal()["stream_id"] == "a"
     assert client.session.cached("resp_1") is None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-from tokenwire.engine.base import Delta, FinishReason
+from tokenwire.engine.base import Delta, FinishReason, JsonObject
 from tokenwire.errors import EngineDead
 
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vllm import RequestOutput
+    from vllm.logprobs import Logprob
     from vllm.v1.engine.output_processor import (
         OutputProcessor,
         RequestOutputCollector,
@@ -32,11 +33,15 @@ ENDED = "The engine process ended while it was answering."
 
 
 class Answer:
-    """Hands what comes of one request to `take`, there and then."""
+    """Hands what comes of one request to `take`, there and then; `top`: how many of the likeliest
+    tokens it tells, where it tells of them.
+    """
 
-    def __init__(self, take: Callable[[Delta], None]) -> None:
+    def __init__(self, take: Callable[[Delta], None], top: int = 0) -> None:
         self._take = take
+        self._top = top
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._logprobs_told = 0
         self.finished = False
 
     async def stand_in_for(self, queue: RequestOutputCollector, processor: OutputProcessor) -> None:
@@ -66,6 +71,7 @@ class Answer:
             step.finish_reason,
             step.stop_reason,
             output.num_cached_tokens,
+            cast("Sequence[dict[int, Logprob]] | None", step.logprobs),
         )
 
     def _tell(
@@ -95,10 +101,25 @@ class Answer:
             None if finish_reason is None else str(finish_reason),
             stop_reason,
             state.num_cached_tokens,
+            self._new_logprobs(),
         )
 
+    def _new_logprobs(self) -> Sequence[dict[int, Logprob]] | None:
+        processor = self._state.logprobs_processor
+        every = cast("Any", processor).logprobs if processor is not None else None
+        if not every:
+            return None
+        told, self._logprobs_told = self._logprobs_told, len(every)
+        return every[told:]
+
     def _give(
-        self, text: str, ids: Sequence[int], finish: str | None, stop: object, cached: int | None
+        self,
+        text: str,
+        ids: Sequence[int],
+        finish: str | None,
+        stop: object,
+        cached: int | None,
+        logprobs: Sequence[dict[int, Logprob]] | None,
     ) -> None:
         """Never raises: who calls reads the outputs of all."""
         if self._end.done():
@@ -106,7 +127,11 @@ class Answer:
         # "error" is told by an exception, after what came with it.
         reason = cast("FinishReason | None", finish if finish != "error" else None)
         try:
-            self._take(Delta(text, tuple(ids), reason, cached))
+            self._take(
+                Delta(text, tuple(ids), reason, cached, logprobs=_told(ids, logprobs, self._top))
+                if logprobs
+                else Delta(text, tuple(ids), reason, cached)
+            )
         except Exception as error:  # noqa: BLE001 the answer's own, told where it is waited for
             self._end.set_exception(error)
             return
@@ -117,3 +142,21 @@ class Answer:
             self._end.set_exception(EngineDead(str(stop or ENDED)))
         else:
             self._end.set_result(None)
+
+
+def _told(
+    ids: Sequence[int], found: Sequence[dict[int, Logprob]], top: int
+) -> tuple[JsonObject, ...]:
+    """How likely each token was, and the likeliest in its place, as the Responses API says it."""
+    told: list[JsonObject] = []
+    # Those that are not told of yet were chosen last.
+    for id, place in zip(ids[len(ids) - len(found) :], found, strict=False):
+        # vLLM has the chosen one beside the likeliest where it is not one of them.
+        likeliest = sorted(place.values(), key=lambda one: one.rank or 1)[:top]
+        told.append({**_likely(place[id]), "top_logprobs": [_likely(one) for one in likeliest]})
+    return tuple(told)
+
+
+def _likely(one: Logprob) -> JsonObject:
+    text = one.decoded_token or ""
+    return {"token": text, "logprob": one.logprob, "bytes": list(text.encode())}

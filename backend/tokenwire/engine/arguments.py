@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tokenwire.engine.environment import is_cpu_build
+from tokenwire.engine.families import parser_names
 from tokenwire.engine.progress import MIB, PROGRESS_KEY
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import EngineLimits, ModelInfo, Prompt, Sampling
-    from tokenwire.engine.vllm import EngineOptions
+    from tokenwire.engine.base import EngineLimits, Form, ModelInfo, Prompt, Sampling
+    from tokenwire.engine.launch import EngineOptions
 
 
 EXECUTOR = "tokenwire.engine.executor.TokenwireExecutor"
@@ -42,8 +43,11 @@ _SAME_NAME = (
 
 def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) -> dict[str, Any]:
     """The keywords of AsyncEngineArgs. `progress` is the path of the loading's socket."""
+    names = options.parsers.get(info.id) or parser_names(Path(info.path))
     args: dict[str, Any] = {
         "model": info.path,
+        # So that a grammar binds what comes after the thoughts.
+        "reasoning_parser": names.reasoning or "",
         "max_num_seqs": options.max_running,
         "scheduling_policy": "priority",
         "distributed_executor_backend": EXECUTOR,
@@ -69,6 +73,31 @@ def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) ->
     return args | options.engine_args
 
 
+def template_keywords(form: Form) -> dict[str, Any]:
+    """The keywords of a chat template."""
+    keywords: dict[str, Any] = {**form.template, "add_generation_prompt": not form.continues}
+    if form.continues:
+        keywords["continue_final_message"] = True
+    if form.offers_tools:
+        keywords["tools"] = chat_tools(form)
+    return keywords
+
+
+def chat_tools(form: Form) -> list[dict[str, Any]]:
+    """The tools in the words of chat completions, which templates and parsers are written for."""
+    return [
+        {
+            "type": "function",
+            "function": {
+                name: value
+                for name, value in tool.items()
+                if name != "type" and (value is not None or name == "parameters")
+            },
+        }
+        for tool in form.tools
+    ]
+
+
 def sampling_arguments(limits: EngineLimits, prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
     """The keywords of SamplingParams, complete: the model's defaults under what was asked for."""
     defaults = limits.defaults
@@ -86,6 +115,7 @@ def sampling_arguments(limits: EngineLimits, prompt: Prompt, sampling: Sampling)
         "max_tokens": int(min(wanted, room)),
         "skip_special_tokens": sampling.skip_special_tokens,
         "skip_clone": True,
+        "logprobs": sampling.logprobs,
     }
 
 

@@ -20,19 +20,52 @@ if TYPE_CHECKING:
 
 ModelPhase = Literal["absent", "loading", "ready", "recovering", "draining", "failed"]
 FinishReason = Literal["stop", "length", "abort", "error"]
+JsonObject = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What an answer may be made of: what a chat template, a grammar and a parser must know of it.
+
+    `tools` as {"type": "function", "name", "description", "parameters", "strict"}; `tool_choice` is
+    "auto", "none", "required" or the name of the one that has to be called (as a JsonObject with
+    `name`). `text_format` is {"type": "text"}, {"type": "json_object"} or {"type": "json_schema",
+    "schema"}. `template` are keywords for the chat template; `continues`: the last message is the
+    beginning of the answer.
+    """
+
+    tools: tuple[JsonObject, ...] = ()
+    tool_choice: str | JsonObject = "auto"
+    parallel_tool_calls: bool = True
+    text_format: JsonObject = field(default_factory=lambda: JsonObject(type="text"))
+    template: JsonObject = field(default_factory=JsonObject)
+    continues: bool = False
+
+    @property
+    def offers_tools(self) -> bool:
+        return bool(self.tools) and self.tool_choice != "none"
+
+    @property
+    def is_json(self) -> bool:
+        return self.text_format.get("type") != "text"
+
+
+PLAIN = Form()
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A rendered prompt: the token ids that the model sees, nothing else."""
+    """A rendered prompt: the token ids that the model sees, and what its answer may be made of."""
 
     token_ids: tuple[int, ...]
+    form: Form = PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How to choose tokens. None means the model's own default; `max_tokens` None means up to the
-    context.
+    context. `logprobs`: how many of the likeliest tokens are told beside each that was chosen; None
+    tells of none.
     """
 
     temperature: float | None = None
@@ -51,29 +84,44 @@ class Sampling:
     logit_bias: dict[int, float] | None = None
     skip_special_tokens: bool = True
     priority: int = 0
+    logprobs: int | None = None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """The next piece of an answer's function call `index` (from 0): its first has the id and the
+    name, any may have some of the arguments (JSON, as text).
+    """
+
+    index: int
+    arguments: str = ""
+    id: str = ""
+    name: str = ""
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """What one step added: text (may be empty while a character is incomplete) and its token ids.
+    """What one step added: what the model thought, then text, then function calls (nothing, while a
+    character is incomplete), and the token ids of all of it.
 
-    `finish` is set on the last delta only. `cached_tokens` counts prompt tokens that came from the
-    prefix cache, on the first delta.
+    `finish` and `reasoning_tokens` are set on the last delta only. `cached_tokens` counts prompt
+    tokens that came from the prefix cache, on the first delta. `logprobs` are those of the text's
+    tokens, in the words of the Responses API.
     """
 
     text: str
     token_ids: tuple[int, ...] = ()
     finish: FinishReason | None = None
     cached_tokens: int | None = None
+    reasoning: str = ""
+    calls: tuple[Call, ...] = ()
+    logprobs: tuple[JsonObject, ...] = ()
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where an answer goes on that was begun before: the ids of its tokens so far, and how many
-    characters of its text were delivered.
-    """
+    """Where an answer goes on that was begun before: the ids of its tokens so far."""
 
     token_ids: tuple[int, ...]
-    sent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +168,12 @@ class Engine(Protocol):
     @property
     def limits(self) -> EngineLimits: ...
 
-    async def render(self, messages: list[dict[str, object]]) -> Prompt:
-        """Apply the model's chat template to `messages` (role, content) and open the answer.
+    async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
+        """Apply the model's chat template to `messages` (role, content, and what chat completions
+        have beside them) and open the answer.
 
-        Raises InvalidRequest if the template refuses the messages.
+        Raises InvalidRequest if the template refuses the messages, and UnsupportedParameter for a
+        form that this model can't have.
         """
         ...
 
@@ -135,9 +185,9 @@ class Engine(Protocol):
         take: Callable[[Delta], None],
         resume: Resume | None = None,
     ) -> None:
-        """Hand the answer to `take`, delta by delta, to its end; or what is left of an answer: then
-        `prompt` and `sampling` are those it was begun with, and the deltas are those that an
-        undisturbed run would still have given.
+        """Hand the answer to `take`, delta by delta, to its end. One that was begun before goes on
+        where it was: then `prompt` and `sampling` are those it was begun with, and the first delta
+        says again all that its tokens so far had said, without their ids.
 
         `take` is called where the engine's outputs are read, so that no task wakes for a token;
         what it raises ends this answer alone. A cancel aborts the answer in the engine and returns

@@ -16,6 +16,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import torch
+from vllm.parser.engine.adapters import ParserEngineReasoningAdapter
 from vllm.v1.engine.output_processor import RequestState
 from vllm.v1.request import Request
 from vllm.v1.structured_output import StructuredOutputManager
@@ -27,17 +28,16 @@ if TYPE_CHECKING:
     from vllm.v1.engine import EngineCoreRequest
 
 
-# In `SamplingParams.extra_args`: the ids that the answer already has, and how many characters of
-# its text were delivered. No client can set them: they would put words in the model's mouth.
+# In `SamplingParams.extra_args`: the ids that the answer already has. No client can set them: they
+# would put words in the model's mouth.
 RESUME_IDS = "resume_ids"
-RESUME_SENT = "resume_sent"
 
 _hooked = False
 _resuming = False
 
 
 class AnswerComplete(Exception):  # noqa: N818 - a refusal is named for what is wrong
-    """The ids to go on from already end the answer. `text` is what was not delivered of it."""
+    """The ids to go on from already end the answer. `text` is all of it."""
 
     def __init__(self, finish: str, text: str) -> None:
         super().__init__("The answer had already ended.")
@@ -145,10 +145,26 @@ def _hook_grammar() -> None:
     def create_grammar(self: StructuredOutputManager, request: Request) -> Any:
         grammar = original(self, request)
         if ids := resumed_ids(request.sampling_params):
-            grammar.accept_tokens(request.request_id, ids)
+            grammar.accept_tokens(request.request_id, _bound(self, request, ids))
         return grammar
 
     StructuredOutputManager._create_grammar = create_grammar
+
+
+def _bound(manager: StructuredOutputManager, request: Request, ids: list[int]) -> list[int]:
+    """Those of `ids` that a grammar binds: what comes after the thoughts."""
+    asked: Any = request.structured_output_request
+    reasoner: Any = manager._get_reasoner(request)
+    if reasoner is None or manager.enable_in_reasoning or asked.reasoning_ended:
+        return ids
+    if reasoner.is_reasoning_end(request.prompt_token_ids or []):
+        return ids
+    if isinstance(reasoner, ParserEngineReasoningAdapter) and reasoner.reasoning_end_token_ids:
+        end = reasoner.find_reasoning_end(ids)
+        asked.reasoning_ended = end is not None
+        return [] if end is None else ids[end.offset + (not end.implicit) :]
+    asked.reasoning_ended = reasoner.is_reasoning_end(ids)
+    return reasoner.extract_content_ids(ids) if asked.reasoning_ended else []
 
 
 def install_resume() -> None:
@@ -179,17 +195,12 @@ def _prime(state: RequestState, params: SamplingParams, ids: list[int]) -> None:
     """
     detokenizer: Any = state.detokenizer
     stopped = ids[-1] == params.eos_token_id or ids[-1] in (params.stop_token_ids or ())
-    sent = (params.extra_args or {}).get(RESUME_SENT)
     if detokenizer.update(list(ids), stop_terminated=stopped) is not None or stopped:
-        raise AnswerComplete("stop", _rest(detokenizer, sent))
+        raise AnswerComplete("stop", _whole(detokenizer))
     if params.max_tokens is not None and len(ids) >= params.max_tokens:
-        raise AnswerComplete("length", _rest(detokenizer, sent))
-    detokenizer.get_next_output_text(finished=False, delta=True)
-    if sent is not None:
-        detokenizer._last_output_text_offset = sent
+        raise AnswerComplete("length", _whole(detokenizer))
     state.sent_tokens_offset = len(ids)
 
 
-def _rest(detokenizer: Any, sent: int | None) -> str:
-    text: str = detokenizer.get_next_output_text(finished=True, delta=False)
-    return "" if sent is None else text[sent:]
+def _whole(detokenizer: Any) -> str:
+    return detokenizer.get_next_output_text(finished=True, delta=False)

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tokenwire.engine.base import Resume
+from tokenwire.engine.base import Delta, Resume
 from tokenwire.errors import ServerError, TokenwireError
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.notices import Notices
@@ -25,7 +25,7 @@ from tokenwire.wire.events import Event, Response, usage
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import Delta, Engine, Engines, FinishReason, Prompt
+    from tokenwire.engine.base import Engine, Engines, Prompt
     from tokenwire.generation.admission import Line, Ticket
     from tokenwire.generation.journal import Journal
     from tokenwire.generation.log import Log
@@ -99,7 +99,7 @@ class Generation:
         self._running = False
         self._ending = False
         self._was: str = response.status
-        self._finish_reason: FinishReason | None = None
+        self._newest = Delta("")
         self._stop_reason: StopReason | None = None
         self._watch = Stopwatch(past.age_s if past else 0.0)
         self._notices = Notices(self._said, tools.line)
@@ -253,11 +253,11 @@ class Generation:
             self._prompt = prompt
             self._start(engine)
             done = tuple(self._said.token_ids)
-            resume = Resume(done, len(self._said.text)) if done else None
+            resume = Resume(done) if done else None
             await engine.generate(prompt, sampling_of(order.create), self.id, self._receive, resume)
-        if order.warms and self._finish_reason in ("stop", "length"):
+        if order.warms and self._newest.finish in ("stop", "length"):
             return Outcome("completed", "stop")
-        return outcome_of(self._finish_reason)
+        return outcome_of(self._newest.finish)
 
     def _start(self, engine: Engine) -> None:
         self._watch.mark("started")
@@ -271,17 +271,17 @@ class Generation:
     def _receive(self, delta: Delta) -> None:
         if delta.cached_tokens:
             self._cached = delta.cached_tokens
-        self._finish_reason = delta.finish
+        self._newest = delta
         if self.order.warms:
             return
         said = self._said
         if delta.token_ids and not said.token_ids:
             self._watch.mark("first_token")
-        first = delta.text and not said.text_begun
+        first = said.silent
         said.add(delta)
-        if first or said.pending >= FLUSH_CHARACTERS:
+        if said.pending and (first or said.pending >= FLUSH_CHARACTERS):
             said.flush()
-        elif delta.text:
+        elif said.pending:
             self._tools.pacer.mark(self)
 
     async def _end(self, outcome: Outcome) -> None:
@@ -310,7 +310,9 @@ class Generation:
             response.incomplete_details = {"reason": outcome.reason}
         response.error = outcome.error_object
         tokens = len(self._said.token_ids)
-        response.usage = usage(self._prompt_tokens, tokens, self._cached)
+        response.usage = usage(
+            self._prompt_tokens, tokens, self._cached, self._newest.reasoning_tokens
+        )
         response.tokenwire = response.tokenwire | {"timing": self._watch.timings(tokens)}
         if self._stop_reason == "cancelled":
             freed_ms = self._watch.since("stopped")
@@ -342,7 +344,7 @@ class Generation:
             decode_ms=timing["decode_ms"],
             seed=self.order.create.seed,
             # A plain client that heard nothing before a crash asks again, and not for this.
-            keeps_key=self._past is None or self.order.durable or bool(self._said.text),
+            keeps_key=self._past is None or self.order.durable or not self._said.silent,
         )
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokenwire.errors import PreviousResponseNotFound, ServerError
+from tokenwire.errors import InvalidRequest, PreviousResponseNotFound, ServerError
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.orders import Order, render
 
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 
 RUNNING = ("queued", "in_progress")
+PREFIXES = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "reasoning": "rs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Intake:
         order, _ = await self._order(create, asker)
         async with self._engines.lease(order.model) as engine:
             order.check_size(engine.limits.context_length)
-            return len((await engine.render(order.messages())).token_ids)
+            return len((await engine.render(order.messages(), order.form())).token_ids)
 
     async def known(self, create: Create, asker: Asker) -> str | None:
         """The id of the response that has the create's idempotency key already."""
@@ -81,12 +87,13 @@ class Intake:
         """The order, and its stored parent."""
         model = self._engines.resolve(create.model)
         context, parent_id = await self._context(create, asker)
+        _check_calls(context, create.items)
         order = Order(
             create=create,
             user_id=asker.user_id,
             model=model,
             context=context,
-            input=[{"id": new_id("msg"), **item} for item in create.items],
+            input=[{"id": new_id(PREFIXES[str(item["type"])]), **item} for item in create.items],
             durable=asker.durable or bool(create.background),
         )
         return order, parent_id
@@ -117,3 +124,16 @@ class Intake:
                 f"Previous response with id {parent_id!r} not found.", param="previous_response_id"
             )
         return items, parent_id
+
+
+def _check_calls(context: list[Item], new: list[Item]) -> None:
+    """Raises InvalidRequest for the output of a call that nobody made."""
+    made = {item.get("call_id") for item in context if item.get("type") == "function_call"}
+    for index, item in enumerate(new):
+        if item["type"] == "function_call":
+            made.add(item["call_id"])
+        elif item["type"] == "function_call_output" and item["call_id"] not in made:
+            field = f"input[{index}].call_id"
+            raise InvalidRequest(
+                f"`{field}`: there is no function call {item['call_id']!r}.", param=field
+            )

@@ -76,24 +76,32 @@ class Log:
             changed()
 
 
-async def follow(log: Log, after: int, *, silence: float) -> AsyncGenerator[Sequence[Event], None]:
-    """What lies after a position, in batches as large as the reader is slow, but for a bound, until
-    the log is closed.
+async def follow(
+    logs: Sequence[Log], after: int, *, silence: float
+) -> AsyncGenerator[tuple[int, Sequence[Event]], None]:
+    """What lies after a position in each of `logs`: which of them, and a batch as large as the
+    reader is slow, but for a bound, until all are closed.
 
     An empty batch says that nothing came for `silence` seconds.
     """
     # The bell belongs to this reader alone, so no wake-up can be taken by another.
     bell = Bell(silence)
-    unwatch = log.watch(bell.ring)
+    unwatch = [log.watch(bell.ring) for log in logs]
+    cursors = [after] * len(logs)
     try:
         while True:
-            if batch := log.after(after, BATCH):
-                after = batch[-1].sequence_number
-                yield batch
-            elif log.closed:
+            silent = True
+            for index, log in enumerate(logs):
+                if batch := log.after(cursors[index], BATCH):
+                    cursors[index], silent = batch[-1].sequence_number, False
+                    yield index, batch
+            if not silent:
+                continue
+            if all(log.closed for log in logs):
                 return
-            elif not await bell.wait():
-                yield ()
+            if not await bell.wait():
+                yield 0, ()
     finally:
-        unwatch()
+        for stop in unwatch:
+            stop()
         bell.close()

@@ -7,18 +7,19 @@ It knows what came before a turn and refuses to know when the turn runs and who 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from tokenwire.engine.base import Engine, EngineLimits, Prompt, Sampling
+from tokenwire.engine.base import Engine, EngineLimits, Form, Prompt, Sampling
 from tokenwire.errors import ContextLengthExceeded
 from tokenwire.wire.commands import Create
-from tokenwire.wire.items import Item, chat_messages
+from tokenwire.wire.messages import Message, chat_messages
 
 
 if TYPE_CHECKING:
     from tokenwire.wire.events import Response
+    from tokenwire.wire.items import Item
 
 
 CHARACTERS_PER_TOKEN_MAX = 128
@@ -45,11 +46,32 @@ class Order:
     def messages(self) -> list[dict[str, object]]:
         return chat_messages(self.create.instructions, [*self.context, *self.input])
 
+    def form(self) -> Form:
+        create = self.create
+        effort = create.reasoning.effort if create.reasoning else None
+        template: dict[str, object] = {}
+        if effort is not None:
+            # As the templates of different families call it; each takes what it knows.
+            thinks = effort not in ("none", "minimal")
+            template |= {"enable_thinking": thinks, "thinking": thinks, "reasoning_effort": effort}
+        choice = create.tool_choice
+        return Form(
+            tools=tuple(create.tools or ()),
+            tool_choice=cast("str | dict[str, object]", choice or "auto"),
+            parallel_tool_calls=create.parallel_tool_calls is not False,
+            text_format=(create.text.format if create.text else None) or {"type": "text"},
+            template=template | (create.chat_template_kwargs or {}),
+            continues=bool(create.continue_final_message),
+        )
+
     def check_size(self, context_length: int) -> None:
         """Refuse what can't fit, without tokenizing: that takes seconds for megabytes, and no
         tokenizer makes so few tokens of so much text. Raises ContextLengthExceeded.
         """
-        characters = sum(len(str(message["content"])) for message in self.messages())
+        messages = self.messages()
+        if self.create.truncation == "auto":
+            messages = messages[turns(messages)[-1] :]
+        characters = sum(map(_characters, messages))
         if characters > context_length * CHARACTERS_PER_TOKEN_MAX:
             raise ContextLengthExceeded(
                 f"The prompt has {characters} characters, far beyond this model's context of "
@@ -62,13 +84,62 @@ async def render(engine: Engine, order: Order) -> Prompt:
     """The prompt of an order. Raises ContextLengthExceeded when no token of an answer would fit."""
     context = engine.limits.context_length
     order.check_size(context)
-    prompt = await engine.render(order.messages())
+    messages, form = order.messages(), order.form()
+    if order.create.truncation == "auto":
+        return await _render_end(engine, messages, form, order.create.max_output_tokens)
+    prompt = await engine.render(messages, form)
     if len(prompt.token_ids) >= context:
-        raise ContextLengthExceeded(
-            f"The prompt has {len(prompt.token_ids)} tokens; this model's context is {context}.",
-            param="input",
-        )
+        raise _too_long(len(prompt.token_ids), context)
     return prompt
+
+
+async def _render_end(
+    engine: Engine, messages: list[Message], form: Form, wanted: int | None
+) -> Prompt:
+    """With as few of the oldest turns left out as leaves room for an answer of `wanted` tokens, or
+    of a quarter of the context.
+    """
+    context = engine.limits.context_length
+    room = context - max(1, min(wanted or context // 4, context // 2))
+    starts = turns(messages)
+    head = messages[: starts[0]]
+    # What no tokenizer could fit is not worth being tokenized.
+    size, low = 0, len(starts) - 1
+    for index in range(len(starts) - 1, -1, -1):
+        end = starts[index + 1] if index + 1 < len(starts) else len(messages)
+        size += sum(map(_characters, messages[starts[index] : end]))
+        if size > context * CHARACTERS_PER_TOKEN_MAX:
+            break
+        low = index
+    high = len(starts) - 1
+    fits: Prompt | None = None
+    prompt = Prompt(())
+    while low <= high:
+        middle = low if fits is None and low == 0 else (low + high) // 2
+        prompt = await engine.render([*head, *messages[starts[middle] :]], form)
+        if len(prompt.token_ids) <= room or (middle == 0 and len(prompt.token_ids) < context):
+            fits, high = prompt, middle - 1
+        else:
+            low = middle + 1
+    if fits is None:
+        raise _too_long(len(prompt.token_ids), context)
+    return fits
+
+
+def turns(messages: list[Message]) -> list[int]:
+    """Where each turn begins: at what a user says. What stands before the first belongs to all."""
+    starts = [index for index, message in enumerate(messages) if message["role"] == "user"]
+    return starts or [0]
+
+
+def _characters(message: Message) -> int:
+    return len(str(message["content"])) + len(str(message.get("tool_calls", "")))
+
+
+def _too_long(tokens: int, context: int) -> ContextLengthExceeded:
+    return ContextLengthExceeded(
+        f"The prompt has {tokens} tokens; this model's context is {context}.", param="input"
+    )
 
 
 def plan_of(order: Order, item_id: str) -> dict[str, object]:
@@ -129,4 +200,5 @@ def sampling_of(create: Create) -> Sampling:
         logit_bias={int(token): value for token, value in bias.items()} if bias else None,
         skip_special_tokens=create.skip_special_tokens is not False,
         priority=WARM_PRIORITY if warms else create.priority or 0,
+        logprobs=create.top_logprobs or 0 if create.wants_logprobs and not warms else None,
     )

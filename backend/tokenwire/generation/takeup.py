@@ -51,7 +51,7 @@ async def take_up(
         age_s=left.age_s,
         times=1 + times_taken_up(events),
     )
-    prompt = None if left.prompt is None else Prompt(tuple(left.prompt))
+    prompt = None if left.prompt is None else Prompt(tuple(left.prompt), order.form())
     return Generation(order, response, prompt, tools(order.model), past), outcome
 
 

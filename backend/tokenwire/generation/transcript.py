@@ -1,7 +1,7 @@
-"""What one response has said: its events as they are numbered, its text and its tokens.
+"""What one response has said: its events as they are numbered, its items and its tokens.
 
-Text is collected, numbered at a flush, and then never changes. What is stored goes through the
-journal, what is not goes straight into the log. It refuses to know why something is said.
+What comes is collected, numbered at a flush, and then never changes. What is stored goes through
+the journal, what is not goes straight into the log. It refuses to know why something is said.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokenwire.generation.log import Log
-from tokenwire.wire.events import Narrator
+from tokenwire.generation.replayed import Replayed, joined, size_of
+from tokenwire.wire.narrator import Narrator
 
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ class Transcript:
         self.token_ids = array("i", said.token_ids if said else ())
         self._journal = journal
         self._narrator = Narrator(response, item_id, events)
-        self._texts = [event.delta for event in events if event.delta]
-        self._pending: list[str] = []
+        self._replayed = Replayed(self._narrator.items) if self._narrator.items else None
+        self._pending: list[Delta] = []
         self._pending_size = 0
+        self._only_text = True
         self._fresh = array("i")
         self._held = False
         self.prompt: Sequence[int] | None = None
@@ -67,12 +69,9 @@ class Transcript:
         return self._narrator.last_sequence_number >= 0
 
     @property
-    def text_begun(self) -> bool:
-        return bool(self._texts)
-
-    @property
-    def text(self) -> str:
-        return "".join(self._texts)
+    def silent(self) -> bool:
+        """Whether nothing of the answer was said or is pending."""
+        return not self._narrator.items and not self._pending
 
     def tell(
         self,
@@ -96,10 +95,14 @@ class Transcript:
         self.token_ids.extend(delta.token_ids)
         self._fresh.extend(delta.token_ids)
         self._held = self._held or delta.finish is not None
-        if delta.text:
-            self._texts.append(delta.text)
-            self._pending.append(delta.text)
-            self._pending_size += len(delta.text)
+        if self._replayed is not None:
+            delta = self._replayed.left_of(delta)
+        if delta.reasoning or delta.calls or delta.logprobs:
+            self._only_text = False
+        elif not delta.text:
+            return
+        self._pending.append(delta)
+        self._pending_size += size_of(delta)
 
     @property
     def pending(self) -> int:
@@ -109,9 +112,8 @@ class Transcript:
     def flush(self) -> None:
         """Number what is pending and say it."""
         if self._pending and not self._held:
-            text, ids = "".join(self._pending), self._fresh
-            self._pending, self._pending_size, self._fresh = [], 0, array("i")
-            self._publish(self._narrator.text(text), ids, None)
+            ids, self._fresh = self._fresh, array("i")
+            self._publish(self._told(), ids, None)
 
     def hold(self) -> None:
         """Say nothing more before `ending`."""
@@ -129,10 +131,8 @@ class Transcript:
         opening = [] if self.begun else [self._narrator.lifecycle("created")]
         if silent:
             return opening
-        text = self._narrator.text("".join(self._pending)) if self._pending else []
-        self._pending = []
         status = "completed" if outcome.status == "completed" else "incomplete"
-        return [*opening, *text, *self._narrator.closing(self.text, status)]
+        return [*opening, *self._told(), *self._narrator.closing(status)]
 
     def terminal(self, outcome: Outcome) -> Event:
         return self._narrator.lifecycle(outcome.event)
@@ -147,6 +147,24 @@ class Transcript:
         if events:
             self.log.append(*events)
         self.log.close()
+
+    def _told(self) -> list[Event]:
+        """What is pending, numbered."""
+        pending, only_text = self._pending, self._only_text
+        self._pending, self._pending_size, self._only_text = [], 0, True
+        if not pending:
+            return []
+        if only_text:
+            return self._narrator.text("".join([delta.text for delta in pending]))
+        events: list[Event] = []
+        for delta in joined(pending):
+            if delta.reasoning:
+                events += self._narrator.reasoning(delta.reasoning)
+            if delta.text or delta.logprobs:
+                events += self._narrator.text(delta.text, delta.logprobs)
+            for call in delta.calls:
+                events += self._narrator.call(call.index, call.id, call.name, call.arguments)
+        return events
 
     def _publish(
         self, events: Sequence[Event], ids: Sequence[int], prompt: Sequence[int] | None

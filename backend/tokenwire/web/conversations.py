@@ -17,7 +17,8 @@ from tokenwire.generation.ids import new_id
 from tokenwire.history.search import words_of
 from tokenwire.web.objects import JsonObject, conversation_object
 from tokenwire.web.reply import json_body, json_response, query_int
-from tokenwire.wire.commands import Metadata, convert
+from tokenwire.wire.checked import convert
+from tokenwire.wire.commands import Metadata
 
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import msgspec
 from quart import Response, request
 
 from tokenwire.errors import InvalidRequest, TokenwireError
-from tokenwire.wire.commands import JsonObject, decode_object
+from tokenwire.wire.checked import JsonObject, decode_object
 
 
 if TYPE_CHECKING:

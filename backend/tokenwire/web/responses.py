@@ -40,7 +40,7 @@ class ResponsesDoor:
         asker = Asker(self._user_id, durable=bool(body.background))
         source = await self._generations.start(body, asker)
         if body.stream:
-            return event_stream(source, -1, responses_sse, self._send_timeout_s)
+            return event_stream([source], -1, responses_sse, self._send_timeout_s)
         if body.background:
             return json_response(await self._generations.get(self._user_id, source.id))
         source.join()
@@ -55,7 +55,7 @@ class ResponsesDoor:
             return json_response(await self._generations.get(self._user_id, response_id))
         after = query_int("starting_after", -1, low=-1, high=MAX_SEQUENCE_NUMBER)
         source = await self._generations.find(self._user_id, response_id, after)
-        return event_stream(source, after, responses_sse, self._send_timeout_s)
+        return event_stream([source], after, responses_sse, self._send_timeout_s)
 
     async def input_items(self, response_id: str) -> Response:
         order = request.args.get("order", "desc")

@@ -6,35 +6,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import TYPE_CHECKING
 
 from quart import Response
 
 from tokenwire import compat
+from tokenwire.generation.generation import Generation
 from tokenwire.generation.intake import RUNNING
 from tokenwire.generation.log import follow
+from tokenwire.generation.replay import Replay
 from tokenwire.wire.events import Event
-
-
-if TYPE_CHECKING:
-    from tokenwire.generation.generation import Generation
-    from tokenwire.generation.replay import Replay
 
 
 SILENCE_S = 10.0
 DONE = b"data: [DONE]\n\n"
 
-Encode = Callable[[Sequence[Event]], bytes]
+Source = Generation | Replay
+# Which of the sources, and what came of it.
+Encode = Callable[[int, Sequence[Event]], bytes]
 
 
 def event_stream(
-    source: Generation | Replay, after: int, encode: Encode, send_timeout_s: float
+    sources: Sequence[Source], after: int, encode: Encode, send_timeout_s: float
 ) -> Response:
-    """What lies after a position, then the live tail, then [DONE], if it has ended: an answer that
-    the next server goes on with just stops. A peer that does not take a chunk in time is cut.
+    """What lies after a position, then the live tail, then [DONE], if all have ended: an answer
+    that the next server goes on with just stops. A peer that does not take a chunk in time is cut.
     """
     response = Response(
-        _chunks(source, after, encode, send_timeout_s),
+        _chunks(sources, after, encode, send_timeout_s),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
     )
@@ -42,21 +40,23 @@ def event_stream(
     return response
 
 
-def responses_sse(events: Sequence[Event]) -> bytes:
+def responses_sse(_: int, events: Sequence[Event]) -> bytes:
     """Events as the Responses API writes them: a name and the event, each whole in one chunk."""
     return "".join(f"event: {event.type}\ndata: {event.json}\n\n" for event in events).encode()
 
 
 async def _chunks(
-    source: Generation | Replay, after: int, encode: Encode, send_timeout_s: float
+    sources: Sequence[Source], after: int, encode: Encode, send_timeout_s: float
 ) -> AsyncGenerator[bytes, None]:
-    source.join()
+    for source in sources:
+        source.join()
+    logs = [source.log for source in sources]
     loop = asyncio.get_running_loop()
     connection = compat.chunked_connection()
     try:
-        async for batch in follow(source.log, after, silence=SILENCE_S):
+        async for index, batch in follow(logs, after, silence=SILENCE_S):
             # A comment makes a write, and only a failing write shows that the peer is gone.
-            if not (chunk := encode(batch) if batch else b": still here\n\n"):
+            if not (chunk := encode(index, batch) if batch else b": still here\n\n"):
                 continue
             if connection is not None:
                 if not await connection.put_chunk(chunk, send_timeout_s):
@@ -70,7 +70,8 @@ async def _chunks(
                 guard.cancel()
             # A write to a reset connection does not yield; without this its cancel never runs.
             await asyncio.sleep(0)
-        if source.status not in RUNNING:
+        if not any(source.status in RUNNING for source in sources):
             yield DONE
     finally:
-        source.leave()
+        for source in sources:
+            source.leave()

@@ -1,37 +1,37 @@
 """Client messages, distrusted: a frame or a body becomes Create, Cancel, Attach ... or a refusal
 that names the field.
 
-msgspec does the checking. Unknown fields of standard requests are tolerated, as the protocol
-moves fast; a known field that this server can't honour is refused, never ignored. This file
-refuses to know who sent it.
+Unknown fields of standard requests are tolerated, as the protocol moves fast; a known field that
+this server can't honour is refused, never ignored. This file refuses to know who sent it.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal, NamedTuple, TypeVar, cast
+from typing import Annotated, Final, Literal, NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tokenwire.errors import (
-    InvalidJson,
-    InvalidRequest,
-    InvalidStreamId,
-    UnknownEventType,
-    UnsupportedParameter,
-)
+from tokenwire.errors import InvalidJson, InvalidRequest, InvalidStreamId, UnknownEventType
+from tokenwire.wire.checked import JsonObject, convert, decode_object
 from tokenwire.wire.items import Item, canonical_input
+from tokenwire.wire.tools import (
+    ReasoningFields,
+    Scalar,
+    parse_text_format,
+    parse_tool_choice,
+    parse_tools,
+)
 
-
-JsonObject = dict[str, object]
 
 _STREAM_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}\Z")
-_FIELD: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*?)`\Z")
-_REQUIRED: Final = re.compile(r"required field `(\w+)`")
 _ONE_LINE_MAX: Final = 300
 _TOKEN_ID: Final = re.compile(r"[0-9]{1,10}\Z")
 MAX_STOPS: Final = 16
+LOGPROBS: Final = "message.output_text.logprobs"
+# What a chat template gets from us: a client that sets it would not get what it asked for.
+_TEMPLATE_OWN: Final = ("tools", "messages", "documents", "add_generation_prompt", "tokenize")
 
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -60,6 +60,8 @@ class SamplingFields(msgspec.Struct, kw_only=True):
     logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     skip_special_tokens: bool | None = None
     priority: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    continue_final_message: bool | None = None
+    chat_template_kwargs: dict[Annotated[str, Meta(max_length=64)], Scalar] | None = None
 
 
 class ConversationRef(msgspec.Struct):
@@ -70,6 +72,13 @@ class TokenwireFields(msgspec.Struct, kw_only=True):
     """Our own fields of a create."""
 
     idempotency_key: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+
+
+class TextFields(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`text`: its format, and how much of it is wished for."""
+
+    format: JsonObject | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
 
 
 class Create(SamplingFields, kw_only=True):
@@ -91,8 +100,9 @@ class Create(SamplingFields, kw_only=True):
     parallel_tool_calls: bool | None = None
     tool_choice: object = None
     tools: list[JsonObject] | None = None
-    text: JsonObject | None = None
-    reasoning: JsonObject | None = None
+    text: TextFields | None = None
+    reasoning: ReasoningFields | None = None
+    include: list[str] | None = None
     truncation: Literal["auto", "disabled"] | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     service_tier: str | None = None
@@ -121,6 +131,10 @@ class Create(SamplingFields, kw_only=True):
     @property
     def idempotency_key(self) -> str | None:
         return self.tokenwire.idempotency_key if self.tokenwire else None
+
+    @property
+    def wants_logprobs(self) -> bool:
+        return LOGPROBS in (self.include or ()) or bool(self.top_logprobs)
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -176,36 +190,11 @@ _EXTENSION: Final[dict[str, type[Command]]] = {
     "tokenwire:pong": Ignored,
 }
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-
-def decode_object(text: str | bytes) -> JsonObject:
-    """A JSON object. Raises InvalidJson."""
-    try:
-        value: object = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidJson(f"This is not valid JSON: {_one_line(str(error))}") from error
-    except RecursionError as error:
-        raise InvalidJson("This JSON is nested too deeply.") from error
-    if not isinstance(value, dict):
-        raise InvalidJson("A message must be a JSON object.")
-    return cast("JsonObject", value)
-
-
-def convert(value: JsonObject, kind: type[T]) -> T:
-    """`value` as `kind`, every known field checked. Raises InvalidRequest that names the field."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        message = _one_line(str(error))
-        found = _FIELD.search(message)
-        param = (found.group(1) or None) if found else _quoted_field(message)
-        plain = message[: found.start()] if found else message
-        raise InvalidRequest(f"`{param}`: {plain}" if param else plain, param=param) from error
-
 
 def parse_create(body: JsonObject) -> Create:
-    """A create, checked. Raises InvalidRequest or UnsupportedParameter that names the field."""
+    """A create, checked and made canonical. Raises InvalidRequest or UnsupportedParameter that
+    names the field.
+    """
     _check_lane(body)
     create = convert(body, Create)
     if create.input is UNSET:
@@ -227,7 +216,14 @@ def check_create(create: Create) -> None:
         )
     if create.background and create.store is False:
         raise InvalidRequest("A background response must be stored.", param="background")
-    _refuse_unsupported(create)
+    for name in create.chat_template_kwargs or ():
+        if name in _TEMPLATE_OWN:
+            field = f"chat_template_kwargs.{name}"
+            raise InvalidRequest(f"`{field}` can't be set.", param=field)
+    create.tools = parse_tools(create.tools)
+    create.tool_choice = parse_tool_choice(create.tool_choice, create.tools)
+    create.text = create.text or TextFields()
+    create.text.format = parse_text_format(create.text.format, "text.format")
 
 
 def parse_frame(text: str, *, extension: bool) -> Command:
@@ -274,28 +270,3 @@ def _check_lane(body: JsonObject) -> None:
     lane = body.get("stream_id")
     if lane is not None and not (isinstance(lane, str) and _STREAM_ID.match(lane)):
         raise InvalidStreamId("A stream_id is 1 to 256 of A-Z a-z 0-9 _ . -", param="stream_id")
-
-
-def _refuse_unsupported(create: Create) -> None:
-    if create.tools:
-        raise UnsupportedParameter("Tools are not supported yet.", param="tools")
-    if create.top_logprobs:
-        raise UnsupportedParameter("Log probabilities are not supported yet.", param="top_logprobs")
-    kind = _text_format(create.text)
-    if kind not in (None, "text"):
-        raise UnsupportedParameter(
-            f"The text format {kind!r} is not supported yet.", param="text.format"
-        )
-
-
-def _text_format(text: JsonObject | None) -> object:
-    wanted = (text or {}).get("format")
-    return cast("JsonObject", wanted).get("type") if isinstance(wanted, dict) else wanted
-
-
-def _quoted_field(message: str) -> str | None:
-    return found.group(1) if (found := _REQUIRED.search(message)) else None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_ONE_LINE_MAX]

@@ -1,5 +1,4 @@
-"""Responses items: what a client may send as `input`, made canonical, and as the messages of a
-chat template.
+"""Responses items: what a client may send as `input`, made canonical, and what answers are made of.
 
 Pure functions over JSON values. This file refuses to know where an item is stored, which model
 reads it and what its id will be.
@@ -13,7 +12,7 @@ from tokenwire.errors import InvalidRequest, UnsupportedParameter
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 
 Item = dict[str, object]
@@ -25,12 +24,12 @@ _TEXT_PARTS: Final = {
     "text": "text",
     "refusal": "refusal",
 }
-_UNREAD_ITEMS: Final = ("reasoning",)
+PHASES: Final = (None, "commentary", "final_answer")
 
 
 def canonical_input(value: object, field: str = "input") -> list[Item]:
-    """The items of a request's `field`, each a message with a status and a list of content parts,
-    no id yet.
+    """The items of a request's `field`: messages with a list of content parts, function calls and
+    their outputs, reasoning; each with a status, no id yet.
 
     Raises InvalidRequest or UnsupportedParameter, naming the field.
     """
@@ -43,25 +42,8 @@ def canonical_input(value: object, field: str = "input") -> list[Item]:
         where = f"{field}[{index}]"
         if not isinstance(entry, dict):
             raise InvalidRequest(f"`{where}` must be an object.", param=where)
-        item = _canonical_item(cast("Item", entry), where)
-        if item is not None:
-            items.append(item)
-    if not items:
-        raise InvalidRequest(f"`{field}` has no message.", param=field)
+        items.append(canonical_item(cast("Item", entry), where))
     return items
-
-
-def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[dict[str, object]]:
-    """The messages (role, content) that a chat template takes. `developer` is said as `system`."""
-    messages: list[dict[str, object]] = []
-    if instructions:
-        messages.append({"role": "system", "content": instructions})
-    for item in items:
-        role = str(item["role"])
-        messages.append(
-            {"role": "system" if role == "developer" else role, "content": item_text(item)}
-        )
-    return messages
 
 
 def item_text(item: Item) -> str:
@@ -77,36 +59,126 @@ def item_text(item: Item) -> str:
     return "".join(texts)
 
 
-def output_message(item_id: str, text: str, status: str) -> Item:
+def output_message(item_id: str, text: str, status: str, logprobs: Sequence[Item] = ()) -> Item:
     """An assistant message as it stands in a response's `output`."""
     return {
         "id": item_id,
         "type": "message",
         "status": status,
         "role": "assistant",
-        "content": [output_text(text)],
+        "content": [output_text(text, logprobs)],
     }
 
 
-def output_text(text: str) -> Item:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def output_text(text: str, logprobs: Sequence[Item] = ()) -> Item:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": list(logprobs)}
 
 
-def _canonical_item(entry: Item, where: str) -> Item | None:
-    kind = entry.get("type", "message")
-    if kind in _UNREAD_ITEMS:
-        return None
-    if kind != "message":
-        raise UnsupportedParameter(
-            f"Items of type {kind!r} are not supported; send messages.", param=f"{where}.type"
-        )
+def reasoning_item(item_id: str, text: str, status: str) -> Item:
+    """What the model thought, as it stands in a response's `output`."""
+    return {
+        "id": item_id,
+        "type": "reasoning",
+        "status": status,
+        "summary": list[Item](),
+        "content": [reasoning_text(text)],
+    }
+
+
+def reasoning_text(text: str) -> Item:
+    return {"type": "reasoning_text", "text": text}
+
+
+def function_call(item_id: str, call_id: str, name: str, arguments: str, status: str) -> Item:
+    """A call that the client has to make, as it stands in a response's `output`."""
+    return {
+        "id": item_id,
+        "type": "function_call",
+        "status": status,
+        "call_id": call_id,
+        "name": name,
+        "arguments": arguments,
+    }
+
+
+def canonical_item(entry: Item, where: str) -> Item:
+    """One item, canonical; `where` it stands in the request. Raises InvalidRequest or
+    UnsupportedParameter, naming the field.
+    """
+    match entry.get("type", "message"):
+        case "message":
+            return _canonical_message(entry, where)
+        case "function_call":
+            call_id, name = text_field(entry, "call_id", where), text_field(entry, "name", where)
+            said = text_field(entry, "arguments", where)
+            return _without_id(function_call("", call_id, name, said, "completed"))
+        case "function_call_output":
+            return {
+                "type": "function_call_output",
+                "status": "completed",
+                "call_id": text_field(entry, "call_id", where),
+                "output": _output(entry.get("output"), f"{where}.output"),
+            }
+        case "reasoning":
+            return _canonical_reasoning(entry, where)
+        case kind:
+            raise UnsupportedParameter(
+                f"Items of type {kind!r} are not supported; send messages, function calls and "
+                "their outputs, or reasoning.",
+                param=f"{where}.type",
+            )
+
+
+def _canonical_message(entry: Item, where: str) -> Item:
     role = entry.get("role")
     if role not in ROLES:
         raise InvalidRequest(
             f"`{where}.role` must be one of {', '.join(ROLES)}.", param=f"{where}.role"
         )
+    phase = entry.get("phase")
+    if phase not in PHASES:
+        raise InvalidRequest(
+            f"`{where}.phase` must be commentary or final_answer.", param=f"{where}.phase"
+        )
     parts = _canonical_parts(str(role), entry.get("content"), f"{where}.content")
-    return _message(str(role), parts, entry.get("phase"))
+    return _message(str(role), parts, phase)
+
+
+def _canonical_reasoning(entry: Item, where: str) -> Item:
+    """Only a thought that is told in words can be read by a model."""
+    texts: list[str] = []
+    for field in ("content", "summary"):
+        parts: object = entry.get(field) or []
+        if not isinstance(parts, list):
+            raise InvalidRequest(f"`{where}.{field}` must be an array.", param=f"{where}.{field}")
+        if field == "summary" and texts:
+            break
+        for index, part in enumerate(cast("list[object]", parts)):
+            here = f"{where}.{field}[{index}]"
+            if not isinstance(part, dict):
+                raise InvalidRequest(f"`{here}` must be an object.", param=here)
+            texts.append(text_field(cast("Item", part), "text", here))
+    return _without_id(reasoning_item("", "".join(texts), "completed"))
+
+
+def _output(value: object, where: str) -> str:
+    """What a function gave back: text, also where it came in parts."""
+    if isinstance(value, str):
+        return value
+    return "".join(str(part["text"]) for part in _canonical_parts("user", value, where))
+
+
+def text_field(entry: Item, field: str, where: str) -> str:
+    """A text that must be there. Raises InvalidRequest."""
+    value = entry.get(field)
+    if not isinstance(value, str):
+        raise InvalidRequest(f"`{where}.{field}` must be a string.", param=f"{where}.{field}")
+    return value
+
+
+def _without_id(item: Item) -> Item:
+    del item["id"]
+    return item
 
 
 def _canonical_parts(role: str, content: object, where: str) -> list[Item]:

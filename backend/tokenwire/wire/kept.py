@@ -5,11 +5,11 @@ They are what they were, byte for byte. This file refuses to know who kept them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tokenwire.wire.events import Event, JsonObject, delta_event, delta_head
+from tokenwire.wire.events import TEXT_DELTA, Event, JsonObject, delta_event, delta_head
 
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _encode = msgspec.json.Encoder().encode
+_REPEATED: Final = ("response.queued", "response.in_progress")
 
 
 def kept_events(kept: Sequence[str]) -> list[Event]:
@@ -29,14 +30,17 @@ def kept_events(kept: Sequence[str]) -> list[Event]:
             continue
         events.append(stored_event(text))
         if events[-1].type == "response.output_item.added":
-            head = delta_head(msgspec.json.decode(text, type=_Added).item.id)
+            added = msgspec.json.decode(text, type=_Added)
+            head = delta_head(added.item.id, added.output_index)
     return events
 
 
 def stored_event(json: str) -> Event:
     """An event of a response that has ended, read back from history."""
     head = msgspec.json.decode(json, type=_Head)
-    return Event(head.type, head.sequence_number, json, head.delta)
+    return Event(
+        head.type, head.sequence_number, json, head.delta if head.type == TEXT_DELTA else ""
+    )
 
 
 def times_taken_up(events: Sequence[Event]) -> int:
@@ -48,19 +52,40 @@ def times_taken_up(events: Sequence[Event]) -> int:
 
 
 def snapshot(events: Sequence[Event]) -> list[Event]:
-    """What a late joiner has to be sent in the place of `events`, the log so far: the same, but all
-    text deltas as one, numbered as the last of them; what lies between them is left out.
+    """What a late joiner has to be sent in the place of `events`, the log so far: the same, but the
+    text deltas of each part as one, numbered as the last of them; what is repeated between them is
+    left out.
 
     The log then goes on after the last of these numbers.
     """
-    deltas = [event for event in events if event.delta]
-    if not deltas:
-        return list(events)
-    first, last = deltas[0].sequence_number, deltas[-1].sequence_number
-    body = msgspec.json.decode(deltas[-1].json, type=JsonObject)
+    told: list[Event] = []
+    run: list[Event] = []
+    repeated: list[Event] = []
+    for event in events:
+        if event.delta:
+            run.append(event)
+            repeated = []
+        elif run and event.type in _REPEATED:
+            repeated.append(event)
+        else:
+            told += [*_whole(run), *repeated, event]
+            run, repeated = [], []
+    return [*told, *_whole(run), *repeated]
+
+
+def _whole(deltas: Sequence[Event]) -> list[Event]:
+    if len(deltas) < 2:
+        return [*deltas]
+    last = deltas[-1]
+    body = msgspec.json.decode(last.json, type=JsonObject)
     text = body["delta"] = "".join(event.delta for event in deltas)
-    whole = Event(deltas[-1].type, last, _encode(body).decode(), text)
-    return [*events[:first], whole, *events[last + 1 :]]
+    if not all(event.is_bare for event in deltas):
+        body["logprobs"] = [
+            told
+            for event in deltas
+            for told in msgspec.json.decode(event.json, type=_Told).logprobs
+        ]
+    return [Event(last.type, last.sequence_number, _encode(body).decode(), text)]
 
 
 class _TakenUp(msgspec.Struct):
@@ -75,11 +100,16 @@ class _InProgress(msgspec.Struct):
     response: _Resource
 
 
+class _Told(msgspec.Struct):
+    logprobs: list[JsonObject] = msgspec.field(default_factory=list[JsonObject])
+
+
 class _Item(msgspec.Struct):
     id: str
 
 
 class _Added(msgspec.Struct):
+    output_index: int
     item: _Item
 
 

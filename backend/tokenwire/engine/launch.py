@@ -1,0 +1,179 @@
+"""Starts engine processes: AsyncLLM over a client that outlives them, its stages told on the way.
+
+It knows what an engine needs before it can be asked anything; it refuses to know what it is asked.
+The import of vLLM takes six seconds, so it happens in a thread.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportMissingTypeStubs=false, reportUnusedImport=false, reportPrivateImportUsage=false
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from tokenwire.engine.arguments import engine_arguments
+from tokenwire.engine.base import ModelInfo, Stage
+from tokenwire.engine.environment import is_cpu_build
+from tokenwire.engine.families import ParserNames, parser_names
+from tokenwire.engine.interval import StreamInterval
+from tokenwire.engine.ledger import RecoveryPolicy
+from tokenwire.engine.progress import LoadingProgress
+from tokenwire.engine.vllm import VllmEngine
+from tokenwire.errors import ModelUnavailable
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    from tokenwire.engine.parsing import Parsers
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """How to start engines. `max_running` requests at once; `engine_args` go to AsyncEngineArgs
+    as they are; `recovery` is how hard one is kept alive; `parsers` are those of a model by its id
+    where they were named, and not told from its folder.
+    """
+
+    run_dir: Path
+    max_running: int = 256
+    max_model_len: int | None = None
+    kv_cache_bytes: int | None = None
+    engine_args: dict[str, Any] = field(default_factory=dict[str, Any])
+    recovery: RecoveryPolicy = field(default_factory=RecoveryPolicy)
+    parsers: Mapping[str, ParserNames] = field(default_factory=dict[str, ParserNames])
+
+
+class VllmEngines:
+    """Starts engines. Owns the one thread that engine processes are started and ended in."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._started = 0
+
+    def preimport(self) -> None:
+        """Begin to import vLLM in the engine thread, so that the first start finds it done."""
+        self._thread.submit(_import_vllm)
+
+    async def start(self, info: ModelInfo, on_stage: Callable[[Stage], None]) -> VllmEngine:
+        """Start an engine process for `info` and wait until it can generate.
+
+        `on_stage` is called on the event loop. Raises ModelUnavailable with a sentence for a
+        person.
+        """
+        loop = asyncio.get_running_loop()
+        self._started += 1
+        path = self._options.run_dir / f"progress-{self._started}"
+        on_stage(Stage("importing", detail="Loading vLLM"))
+        with LoadingProgress(path, info.size_bytes, on_stage):
+            starting = loop.run_in_executor(self._thread, self._start, info, path, on_stage)
+            try:
+                # Shielded: a start can't be interrupted, and its process must not be forgotten.
+                llm, parsers = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                starting.add_done_callback(_shutdown_late)
+                raise
+            except Exception as error:
+                log.exception("Model %s could not be loaded", info.id)
+                raise ModelUnavailable(_why(info, error)) from error
+        options = self._options
+        engine = VllmEngine(
+            llm, parsers, max_running=options.max_running, let_go_s=options.recovery.let_go_s
+        )
+        try:
+            # AsyncLLM asks its engine for this before its first request, once: were the engine to
+            # die in that moment, the request would die with it instead of being gone on with.
+            await llm.get_supported_tasks()
+        except BaseException as error:
+            await engine.close()
+            if isinstance(error, Exception):
+                raise ModelUnavailable(_why(info, error)) from error
+            raise
+        return engine
+
+    def _parsers(self, info: ModelInfo, llm: AsyncLLM) -> Parsers:
+        from tokenwire.engine.parsing import Parsers
+
+        named = self._options.parsers.get(info.id)
+        names = named or parser_names(Path(info.path))
+        return Parsers(llm.vllm_config, llm.get_tokenizer(), names, sure=named is not None)
+
+    def close(self) -> None:
+        """Start no more. A start under way is not waited for: its process ends with this one."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _start(
+        self, info: ModelInfo, progress: Path, on_stage: Callable[[Stage], None]
+    ) -> tuple[AsyncLLM, Parsers]:
+        _import_vllm()
+        from vllm import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        from tokenwire.engine.core import engine_cores_from
+        from tokenwire.engine.recovery import RecoveringClient
+
+        interval = StreamInterval()
+        arguments = engine_arguments(self._options, info, progress)
+        config = AsyncEngineArgs(**arguments).create_engine_config()
+        if "structured_outputs_config" not in arguments:
+            # Where a grammar lets it, a small model writes spaces to the end of its context. Not an
+            # argument: as one, vLLM takes it only with its backend named.
+            config.structured_outputs_config.disable_any_whitespace = True
+        client = partial(
+            RecoveringClient,
+            thread=self._thread,
+            policy=self._options.recovery,
+            tell=on_stage,
+            stepped=interval.stepped,
+            loading=partial(LoadingProgress, progress, info.size_bytes, on_stage),
+        )
+        with engine_cores_from(client):
+            llm = AsyncLLM.from_vllm_config(config, disable_log_stats=True)
+        llm.output_processor.stream_interval = cast("Any", interval)
+        try:
+            return llm, self._parsers(info, llm)
+        except BaseException:
+            llm.shutdown(timeout=0)
+            raise
+
+
+def _import_vllm() -> None:
+    # Its own settings are read only half-way through the import.
+    logging.getLogger("vllm").setLevel(os.environ.get("VLLM_LOGGING_LEVEL", "ERROR"))
+    import vllm.v1.engine.async_llm  # noqa: F401
+
+    if is_cpu_build():
+        import multiprocessing
+
+        import vllm.v1.engine.utils as engine_utils
+
+        # vLLM refuses the name "forkserver" in its settings; the process manager looks this one up.
+        engine_utils.get_mp_context = lambda: multiprocessing.get_context("forkserver")
+
+    from tokenwire.engine.hooks import install_resume
+
+    install_resume()
+
+
+def _shutdown_late(starting: asyncio.Future[tuple[AsyncLLM, Parsers]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result()[0].shutdown(timeout=0)
+
+
+def _why(info: ModelInfo, error: Exception) -> str:
+    first = str(error).strip().split("\n", 1)[0] or type(error).__name__
+    return f"{info.id} could not be loaded: {first}"

@@ -1,0 +1,128 @@
+"""Items as the messages of a chat template, and the messages of Chat Completions as items.
+
+Both ways between a flat list of items and messages that carry their calls. It refuses to know
+templates and models.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from tokenwire.errors import InvalidRequest
+from tokenwire.wire.items import Item, canonical_item, item_text, text_field
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+Message = dict[str, object]
+
+
+def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Message]:
+    """The messages that a chat template takes: role and content; what an assistant thought
+    (`reasoning`) and the calls it made (`tool_calls`) stand in its message. `developer` is said as
+    `system`.
+    """
+    messages: list[Message] = []
+    if instructions:
+        messages.append({"role": "system", "content": instructions})
+    turn: Message | None = None
+    for item in items:
+        kind = item.get("type")
+        if kind == "function_call_output":
+            turn = None
+            output = {"tool_call_id": item["call_id"], "content": item["output"]}
+            messages.append({"role": "tool", **output})
+            continue
+        role = str(item.get("role", "assistant"))
+        if role != "assistant":
+            turn = None
+            said = "system" if role == "developer" else role
+            messages.append({"role": said, "content": item_text(item)})
+            continue
+        # A thought, the words after it and the calls after them are one message; a thought after
+        # any of the others begins the next.
+        if turn is None or (kind == "reasoning" and len(turn) > 1) or _said_before(turn, kind):
+            turn = {"role": "assistant"}
+            messages.append(turn)
+        _add(turn, item)
+    for message in messages:
+        message.setdefault("content", "")
+    return messages
+
+
+def _said_before(turn: Message, kind: object) -> bool:
+    return kind == "message" and ("content" in turn or "tool_calls" in turn)
+
+
+def _add(turn: Message, item: Item) -> None:
+    match item.get("type"):
+        case "reasoning":
+            if thought := item_text(item):
+                turn["reasoning"] = thought
+        case "function_call":
+            calls = cast("list[Message]", turn.setdefault("tool_calls", list[Message]()))
+            function = {"name": item["name"], "arguments": item["arguments"]}
+            calls.append({"id": item["call_id"], "type": "function", "function": function})
+        case _:
+            turn["content"] = item_text(item)
+
+
+def message_items(messages: list[object]) -> list[Item]:
+    """The items that the messages of a chat completion mean. Raises InvalidRequest or
+    UnsupportedParameter that names the field.
+    """
+    items: list[Item] = []
+    for index, entry in enumerate(messages):
+        where = f"messages[{index}]"
+        if not isinstance(entry, dict):
+            raise InvalidRequest(f"`{where}` must be an object.", param=where)
+        items += _items_of(cast("Item", entry), where)
+        if items[-1]["type"] == "function_call_output":
+            _check_called(items, f"{where}.tool_call_id")
+    if not items:
+        raise InvalidRequest("`messages` must be a non-empty array.", param="messages")
+    return items
+
+
+def _items_of(message: Item, where: str) -> list[Item]:
+    role, content = message.get("role"), message.get("content")
+    if role == "tool":
+        call_id = text_field(message, "tool_call_id", where)
+        output: Item = {"type": "function_call_output", "call_id": call_id, "output": content}
+        return [canonical_item(output, where)]
+    if role != "assistant":
+        return [canonical_item({"role": role, "content": content}, where)]
+    items: list[Item] = []
+    if isinstance(thought := message.get("reasoning_content"), str) and thought:
+        items.append({"type": "reasoning", "content": [{"text": thought}]})
+    calls: object = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise InvalidRequest(f"`{where}.tool_calls` must be an array.", param=f"{where}.tool_calls")
+    if content or not calls:
+        items.append({"role": role, "content": content})
+    items += [
+        _call(entry, f"{where}.tool_calls[{number}]")
+        for number, entry in enumerate(cast("list[object]", calls))
+    ]
+    return [canonical_item(item, where) for item in items]
+
+
+def _check_called(items: list[Item], field: str) -> None:
+    call_id = items[-1]["call_id"]
+    made = [item["call_id"] for item in items if item["type"] == "function_call"]
+    if call_id not in made:
+        raise InvalidRequest(f"`{field}`: there is no tool call {call_id!r}.", param=field)
+
+
+def _call(entry: object, where: str) -> Item:
+    call = cast("Item", entry) if isinstance(entry, dict) else {}
+    function = call.get("function")
+    if not isinstance(function, dict):
+        raise InvalidRequest(f"`{where}.function` must be an object.", param=f"{where}.function")
+    said = {
+        name: text_field(cast("Item", function), name, f"{where}.function")
+        for name in ("name", "arguments")
+    }
+    return {"type": "function_call", "call_id": text_field(call, "id", where), **said}
