@@ -19,6 +19,7 @@ which door will show it.
     │   ├── ModelNotFound
     │   ├── ResponseNotFound
     │   └── ConversationNotFound
+    ├── ConversationLocked              an answer is being written there; try again later
     ├── StreamExpired                   the response is stored, its events are not
     ├── RateLimited                     the line is full
     ├── Unavailable                     try again later
@@ -139,6 +140,9 @@ class ResponseNotFound(NotFound): ...
 class ConversationNotFound(NotFound): ...
 
 
+class ConversationLocked(TokenwireError): ...
+
+
 class StreamExpired(TokenwireError): ...
 
 
@@ -183,6 +187,7 @@ ENDINGS: dict[type[TokenwireError], Ending] = {
     ModelNotFound: Ending("model_not_found", 404, "not_found_error"),
     ResponseNotFound: Ending("response_not_found", 404, "not_found_error"),
     ConversationNotFound: Ending("conversation_not_found", 404, "not_found_error"),
+    ConversationLocked: Ending("conversation_locked", 409, retryable=True),
     StreamExpired: Ending("tokenwire_stream_expired", 410),
     RateLimited: Ending("rate_limit_exceeded", 429, "rate_limit_error", retryable=True),
     Unavailable: Ending("unavailable", 503, "server_error", retryable=True),

@@ -83,6 +83,7 @@ function hear(event) {
       break;
     case "tokenwire:conversation.changed":
       conversations.changed(event);
+      if (event.op === "items") chats.get(event.conversation_id ?? "")?.refresh(true);
       if (event.op !== "deleted" || !event.conversation_id) break;
       search.forget(event.conversation_id);
       if (event.conversation_id === store.get().open) location.hash = "#/";

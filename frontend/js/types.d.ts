@@ -115,7 +115,7 @@ export interface Event {
   conversation_id?: string;
   conversation?: Conversation | null;
   model?: Model;
-  op?: "created" | "updated" | "deleted";
+  op?: "created" | "updated" | "items" | "deleted";
   output_index?: number;
   content_index?: number;
   delta?: string;

@@ -164,6 +164,25 @@ test("news from another tab joins, but never takes away what is being sent", asy
   assert.deepEqual(attached.map((a) => a.response_id), ["resp_2"]);
 });
 
+test("what was deleted elsewhere goes from here too, and what is being written stays", async () => {
+  const { chat, stored, attached } = world();
+  const said = (text) => [{ type: "message", role: "user", content: text }];
+  const answer = { type: "message", role: "assistant", content: [{ text: "kept" }] };
+  stored.entries = [
+    { response: response("resp_1", { output: [answer] }), input: said("one") },
+    { response: response("resp_2", { previous_response_id: "resp_1", status: "in_progress" }), input: said("two") },
+  ];
+  await chat.load();
+  attached[0].reader.onEvent({ type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "live" });
+  stored.entries[0].input = [];
+  const shown = () => chat.turns.map((t) => [t.prompt, t.text]);
+  await chat.refresh();
+  assert.deepEqual(shown(), [["one", "kept"], ["two", "live"]]);
+  await chat.refresh(true);
+  assert.deepEqual(shown(), [["", "kept"], ["two", "live"]]);
+  assert.equal(attached.length, 1);
+});
+
 test("a response in another branch is shown, and its branch stays until something is said", async () => {
   const { chat, sent, stored, attached } = world();
   const branch = (id, fields) => ({ response: response(id, { previous_response_id: "resp_1", ...fields }), input: [] });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,9 +116,16 @@ async def test_a_title_from_the_user_stays_and_keeps_the_place(store: Store, new
     assert renamed is not None
     assert (renamed.title, renamed.title_source) == ("Logs", "user")
     assert renamed.updated_at == made.updated_at
-    await store.update_conversation("ann", "c1", title=None)
     await store.begin(new("r1", conversation_id="c1"))
-    assert (await there(store, "c1")).title is None
+    assert (await there(store, "c1")).title == "Logs"
+
+
+async def test_metadata_is_replaced_whole_and_without_it_nothing_changes(store: Store) -> None:
+    made = await store.create_conversation("ann", "c1", title="Logs", metadata={"k": "v"})
+    assert await store.update_conversation("ann", "c1") == made
+    changed = await store.update_conversation("ann", "c1", metadata={"other": "w"})
+    assert changed == replace(made, metadata={"other": "w"})
+    assert await there(store, "c1") == changed
 
 
 async def test_a_deleted_conversation_is_gone_with_its_responses(
@@ -167,6 +175,25 @@ async def test_pages_show_the_last_changed_first(store: Store, new: New) -> None
     assert await pages(store, 2) == [["e", "d"], ["c", "b"], ["a"]]
     await store.begin(new("r9", conversation_id="b", created_ms=5_001))
     assert await pages(store, 5) == [["b", "e", "d", "c", "a"]]
+
+
+async def test_the_other_order_and_a_place_by_id_give_the_same_list(store: Store) -> None:
+    for name in "abcde":
+        await store.create_conversation("ann", name, title=None, metadata={})
+    await store.create_conversation("bob", "bobs", title=None, metadata={})
+    for oldest_first, ids in ((True, "abcde"), (False, "edcba")):
+        found: list[str] = []
+        after: str | None = None
+        for by_id in (False, True, False):
+            page, cursor = await store.conversations(
+                "ann", limit=2, after=after, oldest_first=oldest_first
+            )
+            found += [conversation.id for conversation in page]
+            after = page[-1].id if by_id else cursor
+        assert found == list(ids)
+        assert cursor is None
+    with pytest.raises(ValueError, match="not a cursor"):
+        await store.conversations("ann", limit=2, after="bobs")
 
 
 async def test_a_page_is_stable_while_conversations_move(store: Store, new: New) -> None:

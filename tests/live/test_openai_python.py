@@ -273,6 +273,24 @@ def test_what_an_answer_was_made_from_is_listed_and_its_tokens_counted(client: O
     assert items[2]["content"][0]["text"] == COUNT
 
 
+def test_a_conversation_is_given_what_its_first_turn_goes_on_from(client: OpenAI) -> None:
+    conversation = client.conversations.create(
+        items=[
+            {"type": "message", "role": "user", "content": "My name is Ada."},
+            {"type": "message", "role": "assistant", "content": "Nice to meet you, Ada!"},
+        ]
+    )
+    answer = client.responses.create(
+        model=MODEL, input="What is my name?", conversation=conversation.id, temperature=0
+    )
+    assert "Ada" in answer.output_text
+    listed = client.conversations.items.list(conversation.id, limit=1, order="asc")
+    assert [item.model_dump()["role"] for item in listed] == ["user", "assistant"] * 2
+    client.conversations.delete(conversation.id)
+    with pytest.raises(NotFoundError):
+        client.conversations.retrieve(conversation.id)
+
+
 def test_a_warm_up_leaves_its_prompt_in_the_cache(client: OpenAI) -> None:
     story = "Remember these words: " + " ".join(f"word{n}" for n in range(40))
     with client.responses.connect() as connection:

@@ -346,6 +346,28 @@ test("a chat that is gone, and a page that is older than its server, say so", as
   assert.equal(fake.creates.length, 0);
 });
 
+test("what was deleted elsewhere goes from the page, an exchange without a word leaves no gap", async (t) => {
+  let row, first;
+  const prepare = (f) => {
+    row = f.conversation("Birds");
+    first = f.exchange(row, "One", "The first answer");
+    row.active_response_id = f.exchange(row, "Two", "The second answer", first).response.id;
+  };
+  const { fake, page } = await visit(t, { prepare, path: () => `/#/c/${row.id}` });
+  await seen(answers(page).getByText("The second answer"));
+  const edited = () => fake.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "items", conversation_id: row.id, conversation: row });
+  first.input = [];
+  edited();
+  const said = page.locator(".ask:visible");
+  await page.waitForFunction(() => document.querySelector(".ask[hidden]"));
+  assert.deepEqual([await said.count(), await page.locator(".turn:visible").count()], [1, 2]);
+  await seen(answers(page).getByText("The first answer"));
+  first.response.output = [];
+  edited();
+  await page.waitForFunction(() => document.querySelector(".turn[hidden]"));
+  assert.equal(await page.locator(".turn:visible").count(), 1);
+});
+
 test("Markdown is drawn as nodes: no script, no picture from elsewhere, code with colours and copy", async (t) => {
   const { fake, page, context } = await visit(t, { permissions: ["clipboard-read", "clipboard-write"] });
   await say(page, "markdown");

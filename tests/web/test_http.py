@@ -362,7 +362,14 @@ async def test_bad_conversation_requests_name_the_field(tmp_path: Path) -> None:
             "invalid_request",
             "title",
         )
-        assert error_of(await house.http.post(path, json={})) == (400, "invalid_request", "title")
+        for body, field in (
+            ({}, "metadata"),
+            ({"title": None}, "title"),
+            ({"metadata": {"k": 1}}, "metadata[...]"),
+            ({"metadata": {"k" * 65: "v"}}, "metadata"),
+        ):
+            answer = await house.http.post(path, json=body)
+            assert error_of(answer) == (400, "invalid_request", field)
         assert error_of(await house.http.get("/v1/conversations?limit=0")) == (
             400,
             "invalid_request",
@@ -373,6 +380,39 @@ async def test_bad_conversation_requests_name_the_field(tmp_path: Path) -> None:
             "invalid_request",
             "after",
         )
+        assert error_of(await house.http.get("/v1/conversations?order=up")) == (
+            400,
+            "invalid_request",
+            "order",
+        )
+
+
+async def test_conversations_are_listed_both_ways_by_cursor_and_by_id(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        made: list[str] = []
+        for n in range(3):
+            answer = await house.http.post("/v1/conversations", json={"title": f"{n}"})
+            made.append(answer.json()["id"])
+        for order, expected in (("asc", made), ("desc", made[::-1])):
+            for next_of in ("last_id", "last_cursor"):
+                query = {"order": order, "limit": "2"}
+                first = (await house.http.get("/v1/conversations", params=query)).json()
+                assert (first["first_id"], first["last_id"]) == tuple(expected[:2])
+                query["after"] = first[next_of]
+                rest = (await house.http.get("/v1/conversations", params=query)).json()
+                assert [each["id"] for each in first["data"] + rest["data"]] == expected
+                assert (first["has_more"], rest["has_more"]) == (True, False)
+
+
+async def test_metadata_is_replaced_and_the_title_stays(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        body = {"title": "Mine", "metadata": {"a": "1"}}
+        made = (await house.http.post("/v1/conversations", json=body)).json()
+        path = f"/v1/conversations/{made['id']}"
+        for sent, kept in (({"b": "2"}, {"b": "2"}), (None, {})):
+            changed = (await house.http.post(path, json={"metadata": sent})).json()
+            assert changed == made | {"metadata": kept}
+            assert (await house.http.get(path)).json() == changed
 
 
 async def test_the_same_idempotency_key_gives_the_same_response(tmp_path: Path) -> None:

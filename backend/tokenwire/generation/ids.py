@@ -1,9 +1,23 @@
-"""New ids: a prefix and a time-ordered random number, never reused. Knows not what they name."""
+"""New ids: a prefix and a time-ordered random number, never reused. Knows nothing of what they name but the
+kinds of items."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from typing import TYPE_CHECKING, Final
+
+
+if TYPE_CHECKING:
+    from tokenwire.wire.items import Item
+
+
+_KINDS: Final = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "reasoning": "rs",
+}
 
 
 def new_id(prefix: str) -> str:
@@ -12,3 +26,8 @@ def new_id(prefix: str) -> str:
     """
     milliseconds = time.time_ns() // 1_000_000
     return f"{prefix}_{milliseconds:012x}{secrets.token_hex(10)}"
+
+
+def named(item: Item) -> Item:
+    """A canonical item under a new id of its kind."""
+    return {**item, "id": new_id(_KINDS[str(item["type"])])}

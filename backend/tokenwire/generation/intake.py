@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokenwire.errors import InvalidRequest, PreviousResponseNotFound, ServerError
-from tokenwire.generation.ids import new_id
+from tokenwire.generation.ids import named
 from tokenwire.generation.orders import Order, render
 
 
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
 
 RUNNING = ("queued", "in_progress")
-PREFIXES = {
-    "message": "msg",
-    "function_call": "fc",
-    "function_call_output": "fco",
-    "reasoning": "rs",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +87,7 @@ class Intake:
             user_id=asker.user_id,
             model=model,
             context=context,
-            input=[{"id": new_id(PREFIXES[str(item["type"])]), **item} for item in create.items],
+            input=[named(item) for item in create.items],
             durable=asker.durable or bool(create.background),
         )
         return order, parent_id

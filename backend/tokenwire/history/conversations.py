@@ -1,4 +1,4 @@
-"""The SQL of conversations: make, list in pages, rename, delete, read with all that was said.
+"""The SQL of conversations: make, list in pages, change, delete, read with all that was said.
 
 Each function is one step of a transaction that its caller has opened. It refuses to know threads
 and loops.
@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from tokenwire.history.cursors import cursor_at
+from tokenwire.history.cursors import cursor_at, position
 from tokenwire.history.tables import conversation, is_running, item, response, user
 from tokenwire.history.trees import delete_below_conversation
 from tokenwire.history.values import Conversation, JsonObject, UnknownUser
@@ -48,15 +48,16 @@ _CONVERSATIONS = (
     .where(user.c.id == bindparam("user"))
 )
 _ONE = _CONVERSATIONS.where(conversation.c.id == bindparam("conversation"))
-_last_changed = (conversation.c.updated_ms.desc(), conversation.c.pk.desc())
-_NEWEST = _CONVERSATIONS.order_by(*_last_changed).limit(bindparam("most"))
-_NEWEST_AFTER = _NEWEST.where(
-    tuple_(conversation.c.updated_ms, conversation.c.pk)
-    < tuple_(bindparam("after_ms"), bindparam("after_pk"))
-)
+_place = (conversation.c.updated_ms, conversation.c.pk)
+_start = tuple_(bindparam("after_ms"), bindparam("after_pk"))
+_PAGE = _CONVERSATIONS.limit(bindparam("most"))
+_NEWEST = _PAGE.order_by(*(column.desc() for column in _place))
+_NEWEST_AFTER = _NEWEST.where(tuple_(*_place) < _start)
+_OLDEST = _PAGE.order_by(*_place)
+_OLDEST_AFTER = _OLDEST.where(tuple_(*_place) > _start)
 _OWNER = select(user.c.pk).where(user.c.id == bindparam("user"))
 _INSERT = insert(conversation)
-_RENAME = update(conversation).where(conversation.c.pk == bindparam("which"))
+_CHANGE = update(conversation).where(conversation.c.pk == bindparam("which"))
 _DELETE = delete(conversation).where(conversation.c.pk == bindparam("which"))
 _RESPONSES = (
     select(response.c.pk, response.c.resource)
@@ -79,7 +80,7 @@ def create(
     title: str | None,
     metadata: dict[str, str],
     now_ms: int,
-) -> Conversation:
+) -> None:
     user_pk = connection.execute(_OWNER, {"user": user_id}).scalar()
     if user_pk is None:
         raise UnknownUser(user_id)
@@ -93,6 +94,10 @@ def create(
         "updated_ms": now_ms,
     }
     connection.execute(_INSERT, row)
+
+
+def one(connection: Connection, user_id: str, conversation_id: str) -> Conversation:
+    """One that is there."""
     return _value(connection.execute(_ONE, _asked(user_id, conversation_id)).mappings().one())
 
 
@@ -102,29 +107,43 @@ def get(connection: Connection, user_id: str, conversation_id: str) -> Conversat
 
 
 def page(
-    connection: Connection, user_id: str, limit: int, after: tuple[int, int] | None
+    connection: Connection, user_id: str, limit: int, after: str | None, *, oldest_first: bool
 ) -> tuple[list[Conversation], str | None]:
+    """`after`: the cursor of a page, or the id of a conversation, which may have moved since."""
     # One more than asked for tells whether there is a next page.
     asked: JsonObject = {"user": user_id, "most": limit + 1}
     if after is None:
-        found = connection.execute(_NEWEST, asked).mappings().all()
+        statement = _OLDEST if oldest_first else _NEWEST
     else:
-        asked |= {"after_ms": after[0], "after_pk": after[1]}
-        found = connection.execute(_NEWEST_AFTER, asked).mappings().all()
+        statement = _OLDEST_AFTER if oldest_first else _NEWEST_AFTER
+        place = connection.execute(_ONE, _asked(user_id, after)).one_or_none()
+        after_ms, after_pk = (place.updated_ms, place.pk) if place else position(after)
+        asked |= {"after_ms": after_ms, "after_pk": after_pk}
+    found = connection.execute(statement, asked).mappings().all()
     shown = found[:limit]
     more = len(found) > limit
     return [_value(row) for row in shown], _end(shown[-1]) if more else None
 
 
-def rename(
-    connection: Connection, user_id: str, conversation_id: str, title: str | None
+def change(
+    connection: Connection,
+    user_id: str,
+    conversation_id: str,
+    *,
+    title: str | None,
+    metadata: dict[str, str] | None,
 ) -> Conversation | None:
-    asked = _asked(user_id, conversation_id)
-    found = connection.execute(_ONE, asked).one_or_none()
+    found = connection.execute(_ONE, _asked(user_id, conversation_id)).one_or_none()
     if found is None:
         return None
-    connection.execute(_RENAME, {"which": found.pk, "title": title, "title_source": "user"})
-    return _value(connection.execute(_ONE, asked).mappings().one())
+    changes: JsonObject = {}
+    if title is not None:
+        changes |= {"title": title, "title_source": "user"}
+    if metadata is not None:
+        changes["metadata"] = metadata
+    if changes:
+        connection.execute(_CHANGE, {"which": found.pk} | changes)
+    return one(connection, user_id, conversation_id)
 
 
 def delete_conversation(connection: Connection, user_id: str, conversation_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""The SQL of responses: begin, finish, read, follow the chain, delete.
+"""The SQL of responses: begin, finish, read, delete.
 
 Each function is one step of a transaction that its caller has opened, over Core statements that are
 built once. It refuses to know threads, loops and who may ask, beyond the user id that it is given.
@@ -6,14 +6,15 @@ built once. It refuses to know threads, loops and who may ask, beyond the user i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from sqlalchemy import Connection, and_, bindparam, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
+from tokenwire.history import items
 from tokenwire.history.packing import pack_events, pack_token_ids, unpack_events
 from tokenwire.history.prepared import Prepared, to_json
 from tokenwire.history.tables import conversation, is_running, item, response, response_log, user
-from tokenwire.history.text import item_text, provisional_title
+from tokenwire.history.text import provisional_title
 from tokenwire.history.trees import delete_below_response
 from tokenwire.history.values import (
     Ended,
@@ -23,10 +24,6 @@ from tokenwire.history.values import (
     UnknownResponse,
     UnknownUser,
 )
-
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 _same = response.alias()
@@ -63,9 +60,6 @@ _INSERT = Prepared(
         "attempts",
     ],
 )
-_INSERT_ITEM = Prepared(
-    insert(item), ["id", "response_pk", "idx", "direction", "type", "status", "text", "data"]
-)
 _INSERT_LOG = Prepared(insert(response_log), ["response_pk", "events"])
 _UPDATE_CONVERSATION = update(conversation).where(conversation.c.pk == bindparam("which"))
 _FINISH = Prepared(
@@ -101,23 +95,6 @@ _OUTPUT = (
     .order_by(item.c.idx)
 )
 _LOG = select(response_log.c.events).where(response_log.c.response_pk == bindparam("which"))
-_leaf = (
-    _OWN.with_only_columns(response.c.pk, response.c.previous_pk, literal(0).label("depth"))
-).cte("path", recursive=True)
-_path = _leaf.union_all(
-    select(response.c.pk, response.c.previous_pk, _leaf.c.depth + 1).join(
-        _leaf, response.c.pk == _leaf.c.previous_pk
-    )
-)
-# Input sorts before output within one response because "in" < "out".
-_CHAIN = (
-    select(item.c.data)
-    .select_from(_path)
-    .outerjoin(item, item.c.response_pk == _path.c.pk)
-    .order_by(_path.c.depth.desc(), item.c.direction, item.c.idx)
-)
-# Each response has input.
-_INPUT = _CHAIN.where(or_(_path.c.depth > 0, item.c.direction == "in"))
 
 
 def begin(connection: Connection, new: NewResponse) -> str | None:
@@ -152,9 +129,11 @@ def begin(connection: Connection, new: NewResponse) -> str | None:
         "attempts": 0,
     }
     pk = cast("int", _INSERT.run(connection, row).lastrowid)
-    _insert_items(connection, pk, "in", new.input)
+    items.write(connection, pk, "in", new.input)
     if conversation_pk is not None:
-        change: JsonObject = {"model": new.model, "active_leaf_pk": pk}
+        change: JsonObject = {"active_leaf_pk": pk}
+        if new.model:
+            change["model"] = new.model
         if title is None and title_source == "auto":
             change["title"] = provisional_title(new.input)
         _touch(connection, conversation_pk, new.created_ms, change)
@@ -187,7 +166,7 @@ def finish(connection: Connection, ended: Ended) -> None:
     if not ended.keeps_key:
         _FREE_KEY.run(connection, {"which": pk, "idempotency_key": None})
     output = cast("list[JsonObject]", ended.resource.get("output") or [])
-    _insert_items(connection, pk, "out", output)
+    items.write(connection, pk, "out", output)
     _INSERT_LOG.run(connection, {"response_pk": pk, "events": pack_events(ended.events)})
     if conversation_pk is not None:
         _touch(connection, conversation_pk, ended.done_ms, {})
@@ -218,19 +197,6 @@ def events(connection: Connection, user_id: str, response_id: str) -> list[str] 
     return [] if blob is None else unpack_events(blob)
 
 
-def chain(connection: Connection, user_id: str, response_id: str) -> list[JsonObject] | None:
-    asked = {"user": user_id, "response": response_id}
-    # The outer join gives at least one row for a response that is there, if only an empty one.
-    found = connection.execute(_CHAIN, asked).scalars().all()
-    return [data for data in found if data is not None] if found else None
-
-
-def input_items(connection: Connection, user_id: str, response_id: str) -> list[JsonObject] | None:
-    asked = {"user": user_id, "response": response_id}
-    found = connection.execute(_INPUT, asked).scalars().all()
-    return [data for data in found if data is not None] or None
-
-
 def delete_response(connection: Connection, user_id: str, response_id: str) -> bool:
     """Delete it and all that goes on from it; its conversation then shows what came before."""
     found = connection.execute(_OWN, {"user": user_id, "response": response_id}).one_or_none()
@@ -243,25 +209,6 @@ def delete_response(connection: Connection, user_id: str, response_id: str) -> b
 def _without_output(resource: JsonObject) -> str:
     empty: JsonObject = {"output": []}
     return to_json(resource | empty)
-
-
-def _insert_items(
-    connection: Connection, response_pk: int, direction: str, items: Sequence[JsonObject]
-) -> None:
-    rows = (
-        {
-            "id": data["id"],
-            "response_pk": response_pk,
-            "idx": idx,
-            "direction": direction,
-            "type": data.get("type", "message"),
-            "status": data.get("status"),
-            "text": item_text(data),
-            "data": to_json(data),
-        }
-        for idx, data in enumerate(items)
-    )
-    _INSERT_ITEM.run_each(connection, rows)
 
 
 def _touch(connection: Connection, pk: int, now_ms: int, change: JsonObject) -> None:

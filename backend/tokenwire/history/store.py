@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from tokenwire.history import (
     conversations,
     database,
+    given,
+    items,
     journal,
     responses,
     search,
@@ -28,6 +30,7 @@ from tokenwire.history.packing import pack_entries
 from tokenwire.history.values import (
     Conversation,
     Ended,
+    Exchange,
     Hit,
     JsonObject,
     NewResponse,
@@ -136,11 +139,11 @@ class Store:
 
     async def chain(self, user_id: str, response_id: str) -> list[JsonObject] | None:
         """Input and output items from the root of the tree to this response, in order."""
-        return await self._read(lambda c: responses.chain(c, user_id, response_id))
+        return await self._read(lambda c: items.chain(c, user_id, response_id))
 
     async def input_items(self, user_id: str, response_id: str) -> list[JsonObject] | None:
         """What a response was made from: its chain without its own output."""
-        return await self._read(lambda c: responses.input_items(c, user_id, response_id))
+        return await self._read(lambda c: items.input_items(c, user_id, response_id))
 
     async def keyed(self, user_id: str, key: str) -> str | None:
         """The id of the response that this user began with this idempotency key."""
@@ -176,28 +179,45 @@ class Store:
         return [response for _, response in found]
 
     async def create_conversation(
-        self, user_id: str, conversation_id: str, *, title: str | None, metadata: dict[str, str]
+        self,
+        user_id: str,
+        conversation_id: str,
+        *,
+        title: str | None,
+        metadata: dict[str, str],
+        exchanges: Sequence[Exchange] = (),
     ) -> Conversation:
-        """Raises `UnknownUser`, `SaveFailed`."""
+        """With what was said in it before. Raises `UnknownUser`, `SaveFailed`."""
         now_ms = _now_ms()
-        return await self._writer.write(
-            lambda c: conversations.create(
-                c, user_id, conversation_id, title=title, metadata=metadata, now_ms=now_ms
+
+        def create(connection: Connection) -> Conversation:
+            conversations.create(
+                connection,
+                user_id,
+                conversation_id,
+                title=title,
+                metadata=metadata,
+                now_ms=now_ms,
             )
-        )
+            given.add(connection, user_id, conversation_id, exchanges, now_ms)
+            return conversations.one(connection, user_id, conversation_id)
+
+        return await self._writer.write(create)
 
     async def conversation(self, user_id: str, conversation_id: str) -> Conversation | None:
         return await self._read(lambda c: conversations.get(c, user_id, conversation_id))
 
     async def conversations(
-        self, user_id: str, *, limit: int, after: str | None
+        self, user_id: str, *, limit: int, after: str | None, oldest_first: bool = False
     ) -> tuple[list[Conversation], str | None]:
-        """A page of at most `limit` (> 0), the last changed first, and the cursor of the next page.
+        """A page of at most `limit` (> 0), the last changed first, and the cursor of the next page,
+        which is None on the last one. `after`: a cursor, or the id of a conversation.
 
-        The cursor is None on the last page. Raises `ValueError` for a cursor not given out here.
+        Raises `ValueError` for what is neither.
         """
-        start = None if after is None else position(after)
-        return await self._read(lambda c: conversations.page(c, user_id, limit, start))
+        return await self._read(
+            lambda c: conversations.page(c, user_id, limit, after, oldest_first=oldest_first)
+        )
 
     async def search(
         self, user_id: str, words: str, *, limit: int, after: str | None
@@ -209,11 +229,46 @@ class Store:
         return await self._read(lambda c: search.hits(c, user_id, words, limit, start))
 
     async def update_conversation(
-        self, user_id: str, conversation_id: str, *, title: str | None
+        self,
+        user_id: str,
+        conversation_id: str,
+        *,
+        title: str | None = None,
+        metadata: dict[str, str] | None = None,
     ) -> Conversation | None:
-        """Give it a title that no later message changes. It keeps its place. `SaveFailed`."""
+        """Give it what is not None: a title that no later message changes, other metadata. It keeps
+        its place. Raises `SaveFailed`.
+        """
         return await self._writer.write(
-            lambda c: conversations.rename(c, user_id, conversation_id, title)
+            lambda c: conversations.change(
+                c, user_id, conversation_id, title=title, metadata=metadata
+            )
+        )
+
+    async def conversation_items(
+        self, user_id: str, conversation_id: str
+    ) -> list[JsonObject] | None:
+        """What its next turn goes on from: the items on the path to its head, in order."""
+        return await self._read(lambda c: items.of_conversation(c, user_id, conversation_id))
+
+    async def add_to_conversation(
+        self, user_id: str, conversation_id: str, exchanges: Sequence[Exchange]
+    ) -> None:
+        """Put at its head what was said elsewhere. It moves to the top of the list.
+
+        Raises `UnknownConversation`, `StillRunning` (its head) or `SaveFailed`.
+        """
+        now_ms = _now_ms()
+        await self._writer.write(
+            lambda c: given.add(c, user_id, conversation_id, exchanges, now_ms)
+        )
+
+    async def delete_item(self, user_id: str, conversation_id: str, item_id: str) -> bool:
+        """Take an item out of what `conversation_items` gives, wherever else it is read. False:
+        there is none. Raises `UnknownConversation`, `StillRunning` (its response) or `SaveFailed`.
+        """
+        return await self._writer.write(
+            lambda c: items.remove(c, user_id, conversation_id, item_id)
         )
 
     async def delete_conversation(self, user_id: str, conversation_id: str) -> bool:

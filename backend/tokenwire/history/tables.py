@@ -21,6 +21,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 
+RUNNING = ("queued", "in_progress")
 IS_RUNNING = "status IN ('queued', 'in_progress')"
 IS_STATUS = "status IN ('queued', 'in_progress', 'completed', 'incomplete', 'cancelled', 'failed')"
 

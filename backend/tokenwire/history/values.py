@@ -28,6 +28,7 @@ class HistoryError(Exception):
     │   └── SchemaTooNew          a newer Tokenwire wrote it
     ├── SaveFailed                this write did not happen (disk full, I/O error); the next one may
     ├── ReadFailed                this read did not happen
+    ├── StillRunning              an answer is being written there; try again later
     └── Unknown (a LookupError)   what was named is not there, or belongs to someone else
         ├── UnknownUser
         ├── UnknownResponse
@@ -48,6 +49,14 @@ class SaveFailed(HistoryError): ...
 
 
 class ReadFailed(HistoryError): ...
+
+
+class StillRunning(HistoryError):
+    """`id` is the conversation."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"an answer is still being written in conversation {id!r}")
+        self.id = id
 
 
 class Unknown(HistoryError, LookupError):
@@ -118,7 +127,8 @@ class Hit:
 class NewResponse:
     """A response as it begins: its JSON without output, and its input items, each with an "id".
 
-    `plan` is what its maker needs to go on with it after a restart; nobody else reads it.
+    `model` is empty where none of ours makes it. `plan` is what its maker needs to go on with it
+    after a restart; nobody else reads it.
     """
 
     id: str
@@ -132,6 +142,18 @@ class NewResponse:
     durable: bool
     created_ms: int
     plan: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was said without an answer of this server, items each with an "id". `resource` is the
+    JSON of the ended response `id` that stands for it, without output and parent.
+    """
+
+    id: str
+    resource: JsonObject
+    input: Sequence[JsonObject]
+    output: Sequence[JsonObject]
 
 
 class Spoken(Protocol):

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from tokenwire import compat
 from tokenwire.errors import MethodNotAllowed, NotFound, ServerError, TokenwireError, TooLarge
-from tokenwire.web import chat, conversations, health, models, page, responses, socket
+from tokenwire.web import chat, conversations, health, items, models, page, responses, socket
 from tokenwire.web.auth import check_host, check_origin
 from tokenwire.web.reply import error_response
 
@@ -41,7 +41,7 @@ def create_app(parts: Parts) -> Quart:
     compat.install()
     _guard(app, parts)
     _map_errors(app)
-    for door in (responses, socket, chat, conversations, models, health, page):
+    for door in (responses, socket, chat, conversations, items, models, health, page):
         door.install(app, parts)
     return app
 

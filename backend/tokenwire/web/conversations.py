@@ -1,22 +1,29 @@
-"""The HTTP door of the conversations: list, search, make, open, rename, delete. Tells the other
-tabs of a page.
+"""The HTTP door of the conversations: list, search, make, open, change, delete. Tells the other
+tabs of a page. What is said in one has doors of its own.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from quart import Quart, Response, request
 
-from tokenwire.errors import ConversationNotFound, InvalidRequest
+from tokenwire.errors import InvalidRequest
 from tokenwire.generation.ids import new_id
 from tokenwire.history.search import words_of
+from tokenwire.web.items import exchanges_of, known
 from tokenwire.web.objects import JsonObject, conversation_object
-from tokenwire.web.reply import json_body, json_response, query_int
+from tokenwire.web.reply import (
+    json_body,
+    json_response,
+    list_object,
+    query_int,
+    query_oldest_first,
+)
 from tokenwire.wire.checked import convert
 from tokenwire.wire.commands import Metadata
 
@@ -26,15 +33,25 @@ if TYPE_CHECKING:
 
     from tokenwire.web.parts import Parts
 
-T = TypeVar("T")
 MAX_QUERY = 200
 
 
-class ConversationFields(msgspec.Struct, kw_only=True):
-    """The body of a create or an update."""
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
 
-    title: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+
+class Create(msgspec.Struct, kw_only=True):
+    """The body of a create."""
+
+    title: Title | None = None
     metadata: Metadata | None = None
+    items: list[object] | None = None
+
+
+class Update(msgspec.Struct, kw_only=True):
+    """The body of an update. Null empties the metadata."""
+
+    title: Title | UnsetType = UNSET
+    metadata: Metadata | UnsetType | None = UNSET
 
 
 class ConversationsDoor:
@@ -48,9 +65,13 @@ class ConversationsDoor:
 
     async def listing(self) -> Response:
         limit = query_int("limit", 40, low=1, high=100)
+        oldest_first = query_oldest_first()
         with _cursor_checked():
             found, cursor = await self._store.conversations(
-                self._user_id, limit=limit, after=request.args.get("after")
+                self._user_id,
+                limit=limit,
+                after=request.args.get("after"),
+                oldest_first=oldest_first,
             )
         return _page([conversation_object(conversation) for conversation in found], cursor)
 
@@ -66,32 +87,40 @@ class ConversationsDoor:
         return _page([{"object": "conversation.hit", **asdict(hit)} for hit in found], cursor)
 
     async def create(self) -> Response:
-        fields = convert(await json_body(), ConversationFields)
+        fields, conversation_id = convert(await json_body(), Create), new_id("conv")
         made = await self._store.create_conversation(
-            self._user_id, new_id("conv"), title=fields.title, metadata=fields.metadata or {}
+            self._user_id,
+            conversation_id,
+            title=fields.title,
+            metadata=fields.metadata or {},
+            exchanges=exchanges_of(fields.items, conversation_id) if fields.items else (),
         )
         self._hub.conversation_changed(self._user_id, made.id, "created")
         return json_response(conversation_object(made))
 
     async def retrieve(self, conversation_id: str) -> Response:
         found = await self._store.conversation(self._user_id, conversation_id)
-        return json_response(conversation_object(_known(found, conversation_id)))
+        return json_response(conversation_object(known(found, conversation_id)))
 
     async def update(self, conversation_id: str) -> Response:
-        fields = convert(await json_body(), ConversationFields)
-        if fields.title is None:
-            raise InvalidRequest("`title` is required.", param="title")
+        fields = convert(await json_body(), Update)
+        title, metadata = fields.title, fields.metadata
+        if title is UNSET and metadata is UNSET:
+            raise InvalidRequest("`metadata` or `title` is required.", param="metadata")
         found = await self._store.update_conversation(
-            self._user_id, conversation_id, title=fields.title
+            self._user_id,
+            conversation_id,
+            title=None if title is UNSET else title,
+            metadata=None if metadata is UNSET else metadata or {},
         )
-        updated = conversation_object(_known(found, conversation_id))
+        updated = conversation_object(known(found, conversation_id))
         self._hub.conversation_changed(self._user_id, conversation_id, "updated")
         return json_response(updated)
 
     async def delete(self, conversation_id: str) -> Response:
         await self._generations.cancel_conversation(self._user_id, conversation_id)
         deleted = await self._store.delete_conversation(self._user_id, conversation_id)
-        _known(deleted or None, conversation_id)
+        known(deleted or None, conversation_id)
         self._hub.conversation_changed(self._user_id, conversation_id, "deleted")
         return json_response(
             {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
@@ -99,9 +128,9 @@ class ConversationsDoor:
 
     async def turns(self, conversation_id: str) -> Response:
         found = await self._store.conversation_responses(self._user_id, conversation_id)
-        pairs = _known(found, conversation_id)
-        data = [{"response": response, "input": items} for response, items in pairs]
-        return json_response({"object": "list", "data": data})
+        pairs = known(found, conversation_id)
+        data: list[JsonObject] = [{"response": made, "input": items} for made, items in pairs]
+        return json_response(list_object(data, more=False))
 
 
 def install(app: Quart, parts: Parts) -> None:
@@ -126,19 +155,5 @@ def _cursor_checked() -> Generator[None]:
 
 
 def _page(data: list[JsonObject], cursor: str | None) -> Response:
-    return json_response(
-        {
-            "object": "list",
-            "data": data,
-            "has_more": cursor is not None,
-            "last_cursor": cursor,
-        }
-    )
-
-
-def _known(found: T | None, conversation_id: str) -> T:
-    if found is None:
-        raise ConversationNotFound(
-            f"Conversation with id {conversation_id!r} not found.", param="conversation"
-        )
-    return found
+    """With the cursor of the next page, which nothing that moves meanwhile makes wrong."""
+    return json_response(list_object(data, more=cursor is not None) | {"last_cursor": cursor})

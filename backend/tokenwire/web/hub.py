@@ -57,7 +57,9 @@ class Hub:
             socket.say("tokenwire:model.state", model=model_object(state))
 
     def conversation_changed(self, user_id: str, conversation_id: str, op: str) -> None:
-        """`op` is created, updated or deleted."""
+        """`op` is created, updated, items (what is said in it was added to or taken from) or
+        deleted.
+        """
         self._news.put_nowait((user_id, conversation_id, op))
 
     def follow(self, generations: Generations) -> None:

@@ -38,6 +38,21 @@ def list_object(data: Sequence[Item], *, more: bool) -> JsonObject:
     }
 
 
+def item_page(items: Sequence[Item]) -> JsonObject:
+    """The page of `items` (oldest first) that the query string asks for. Raises InvalidRequest."""
+    limit = query_int("limit", 20, low=1, high=100)
+    # What a client has sent back is one item still.
+    listed = list({item.get("id"): item for item in items}.values())
+    if not query_oldest_first():
+        listed.reverse()
+    if after := request.args.get("after"):
+        place = next((n for n, item in enumerate(listed, 1) if item.get("id") == after), None)
+        if place is None:
+            raise InvalidRequest(f"There is no item {after!r} in this list.", param="after")
+        listed = listed[place:]
+    return list_object(listed[:limit], more=len(listed) > limit)
+
+
 def error_response(error: TokenwireError, status: int | None = None) -> Response:
     """The error in the protocol's shape; one that may pass says when to try again."""
     ending = error.ending
@@ -67,6 +82,14 @@ def query_int(name: str, default: int, *, low: int, high: int) -> int:
     if not low <= value <= high:
         raise InvalidRequest(f"`{name}` must be a number from {low} to {high}.", param=name)
     return value
+
+
+def query_oldest_first() -> bool:
+    """Whether `order` is asc; it is desc unless it is said. Raises InvalidRequest."""
+    order = request.args.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise InvalidRequest("`order` must be asc or desc.", param="order")
+    return order == "asc"
 
 
 def query_flag(name: str) -> bool:

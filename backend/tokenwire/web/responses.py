@@ -10,7 +10,7 @@ from quart import Quart, Response, request
 
 from tokenwire.errors import InvalidRequest, UpgradeRequired
 from tokenwire.generation.intake import Asker
-from tokenwire.web.reply import json_body, json_response, list_object, query_flag, query_int
+from tokenwire.web.reply import item_page, json_body, json_response, query_flag, query_int
 from tokenwire.web.sse import event_stream, responses_sse
 from tokenwire.wire.commands import TokenwireFields, parse_create
 
@@ -58,19 +58,8 @@ class ResponsesDoor:
         return event_stream([source], after, responses_sse, self._send_timeout_s)
 
     async def input_items(self, response_id: str) -> Response:
-        order = request.args.get("order", "desc")
-        if order not in ("asc", "desc"):
-            raise InvalidRequest("`order` must be asc or desc.", param="order")
-        limit = query_int("limit", 20, low=1, high=100)
         items = await self._generations.input_items(self._user_id, response_id)
-        if order == "desc":
-            items = items[::-1]
-        if after := request.args.get("after"):
-            place = next((n for n, item in enumerate(items, 1) if item.get("id") == after), None)
-            if place is None:
-                raise InvalidRequest(f"There is no item {after!r} in this list.", param="after")
-            items = items[place:]
-        return json_response(list_object(items[:limit], more=len(items) > limit))
+        return json_response(item_page(items))
 
     async def input_tokens(self) -> Response:
         create = parse_create(await json_body())

@@ -74,8 +74,11 @@ export class Chat {
     this.#tell();
   }
 
-  /** Takes in what happened elsewhere, unless this page is ahead of the answer. */
-  async refresh() {
+  /**
+   * Takes in what happened elsewhere, unless this page is ahead of the answer.
+   * @param {boolean} [edited] what had been said may have changed, too
+   */
+  async refresh(edited = false) {
     if (this.status === "failed" && !this.turns.length) return this.load();
     if (!this.id || this.status === "loading") return;
     const fetched = await this.#needs.fetchChat(this.id).catch(() => null);
@@ -83,7 +86,7 @@ export class Chat {
     this.#keep(fetched.entries);
     const known = new Set(fetched.entries.map((e) => e.response.id));
     if (this.turns.some((t) => !t.id || !known.has(t.id))) return;
-    this.#show(fetched);
+    this.#show(fetched, edited);
     this.status = "ready";
     this.#tell();
   }
@@ -105,11 +108,12 @@ export class Chat {
     }
   }
 
-  /** @param {{entries: import("../types").Entry[], leaf: string | null}} stored */
-  #show({ entries, leaf }) {
+  /** @param {{entries: import("../types").Entry[], leaf: string | null}} stored @param {boolean} [edited] */
+  #show({ entries, leaf }, edited = false) {
     const shown = this.#held ? leafThrough(entries, this.#held, leaf) : leaf;
     // One that is written in another branch is still followed.
-    const mine = new Map([...this.#streams.keys(), ...this.turns].map((t) => [t.id, t]));
+    const kept = edited ? this.turns.filter((t) => isLive(t) || !t.saved) : this.turns;
+    const mine = new Map([...this.#streams.keys(), ...kept].map((t) => [t.id, t]));
     this.turns = pathTo(entries, shown).map(turnOf).map((t) => mine.get(t.id) ?? t);
     for (const turn of this.turns) {
       if (turn.id && isLive(turn) && !this.#streams.has(turn)) this.#follow(turn);

@@ -163,7 +163,8 @@ export function meta(turn) {
     typeof timing?.tok_per_s === "number" && `${Math.round(timing.tok_per_s)} tok/s`,
     usage && `${number.format(usage.output_tokens)} tokens`,
     usage && `${number.format(cached)} of ${number.format(usage.input_tokens)} prompt tokens from cache`,
-    turn.phase === "completed" && "stopped at end",
+    // Without usage nobody here has counted, as nobody here has answered.
+    turn.phase === "completed" && usage && "stopped at end",
     takenUp > 0 && `went on after ${takenUp === 1 ? "a restart" : `${takenUp} restarts`}`,
     turn.phase === "stopped" && (freed === null ? "stopped by you" : `stopped by you in ${freed} ms`),
     turn.phase === "cut" && (turn.reason === "max_output_tokens" ? "stopped at the limit" : "ended early"),

@@ -42,7 +42,7 @@ export class TurnView {
   }
 
   #ask() {
-    return h("article", { class: "ask", "aria-label": "You" },
+    return h("article", { class: "ask", "aria-label": "You", hidden: this.#turn.prompt === "" },
       h("div", { class: "said", dir: "auto" }, this.#turn.prompt),
       h("div", { class: "tools" }, copyButton(() => this.#turn.prompt, "Copy message")));
   }
@@ -102,6 +102,8 @@ export class TurnView {
   #frame(live) {
     const turn = this.#turn;
     const note = endNote(turn);
+    // Instructions or tools only, or a deleted exchange: what comes after it still goes on from it.
+    this.node.hidden = turn.phase === "completed" && turn.prompt === "" && turn.text === "";
     setAttribute(this.node, "data-live", live);
     setAttribute(this.node, "data-phase", turn.phase);
     setAttribute(this.#answer, "aria-busy", live ? "true" : null);
