@@ -17,7 +17,15 @@ PACKAGE = ROOT / "backend" / "tokenwire"
 LEAVES = {"errors", "metrics"}
 ARROWS: dict[str, set[str]] = {
     "__init__": set(),
-    "__main__": {"config", "serve", "history", "wire", "engine.catalogue", "engine.environment"},
+    "__main__": {
+        "config",
+        "serve",
+        "history",
+        "wire",
+        "engine.catalogue",
+        "engine.environment",
+        "terminal",
+    },
     "memory": {"wire", "generation", "history"},
     "serve": {"config", "memory", "compat", "wire", "generation", "engine", "history", "web"},
     "config": set(),
@@ -29,6 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "generation": {"wire", "engine.base"},
     "history": {"wire"},
     "web": {"wire", "generation", "history", "engine.base", "compat"},
+    "terminal": {"wire"},
     "demo_model": set(),
 }
 
@@ -59,6 +68,8 @@ HOMES: dict[str, set[str]] = {
     "sqlalchemy": {"history"},
     "aiosqlite": {"history"},
     "alembic": {"history"},
+    "websockets": {"terminal"},
+    "rich": {"terminal", "__main__"},
 }
 
 # Rooms that stay away from parts of the standard library: wire is pure, generation has no sockets.
@@ -229,6 +240,7 @@ def test_nothing_is_longer_than_it_says_why(module: str) -> None:
         ("generation.generation", "from tokenwire.engine.vllm import Machine", "engine.vllm"),
         ("history.store", "from tokenwire import serve", "serve"),
         ("web.models", "from tokenwire.engine import supervisor", "engine.supervisor"),
+        ("terminal.chat", "from tokenwire.history.store import Store", "history.store"),
     ],
 )
 def test_a_forbidden_arrow_is_found(module: str, code: str, fault: str) -> None:
@@ -247,6 +259,7 @@ def test_a_forbidden_arrow_is_found(module: str, code: str, fault: str) -> None:
         ),
         ("wire.session", "from time import monotonic", "time"),
         ("serve", "if TYPE_CHECKING:\n    from quart import Quart", "quart"),
+        ("web.socket", "import websockets", "websockets"),
     ],
 )
 def test_a_strayed_library_is_found(module: str, code: str, fault: str) -> None:

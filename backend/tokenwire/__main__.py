@@ -1,5 +1,5 @@
-"""The command line. The only file that prints or exits; it imports nothing heavy until the
-forkserver runs.
+"""The command line. The only file that prints or exits, and that hands a terminal to who writes on
+one; it imports nothing heavy until the forkserver runs.
 
 Engine processes import this module again, so everything below happens in `main` and nothing at
 import.
@@ -8,21 +8,31 @@ import.
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokenwire import __version__
 
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tokenwire.terminal.client import Server
+
 FLAGS = ("host", "port", "model", "data_dir", "log_level")
+URL = "http://127.0.0.1:8000"
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Returns the exit status."""
     options = _parser().parse_args(arguments)
-    return _serve(options)
+    return {"serve": _serve, "chat": _chat, "run": _run_prompt}[options.command](options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,6 +48,23 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--data-dir", help="where chats and models are (~/.local/share/tokenwire)")
     serve.add_argument("--config", type=Path, help="a settings file (TOML)")
     serve.add_argument("--log-level", help="debug, info, warning or error (info)")
+    chat = commands.add_parser("chat", help="chat with a running server in the terminal")
+    chat.add_argument(
+        "--continue",
+        dest="conversation",
+        nargs="?",
+        const="",
+        metavar="CONVERSATION",
+        help="go on with this chat, or with the newest",
+    )
+    run = commands.add_parser("run", help="answer one prompt, for scripts")
+    run.add_argument("prompt", nargs="?", help="what is piped in follows it, or takes its place")
+    run.add_argument("--json", action="store_true", help="write the response object at its end")
+    run.add_argument("--store", action="store_true", help="keep it, and resume after a restart")
+    for client in (chat, run):
+        client.add_argument("--url", default=URL, help=f"where the server is ({URL})")
+        client.add_argument("--model", help="the model's id (the server's default)")
+        client.add_argument("--system", metavar="TEXT", help="instructions to the model")
     return parser
 
 
@@ -96,6 +123,67 @@ def _run(settings: object, run_dir: Path) -> int:
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)
+
+
+def _chat(options: argparse.Namespace) -> int:
+    with suppress(ImportError):
+        # With it `input` edits lines and remembers them; not every Python has it.
+        importlib.import_module("readline")
+    from tokenwire.terminal.chat import Chat
+    from tokenwire.terminal.client import ClientError
+
+    try:
+        chat = Chat(
+            _server(options.url),
+            _console(),
+            input,
+            model=options.model,
+            system=options.system,
+        )
+        chat.talk(options.conversation)
+    except ClientError as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _run_prompt(options: argparse.Namespace) -> int:
+    from tokenwire.terminal.client import ClientError
+    from tokenwire.terminal.run import run
+
+    try:
+        # What is piped in may be anything.
+        piped = "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode(errors="replace")
+        prompt = "\n\n".join(part for part in (options.prompt, piped.rstrip("\n")) if part)
+        if not prompt:
+            return _refuse("There is no prompt: give one, or pipe one in.")
+        create = {"input": prompt, "model": options.model, "instructions": options.system}
+        create["store"] = options.store
+        server = _server(options.url)
+        return run(server, create, sys.stdout, _console(stderr=True), as_json=options.json)
+    except ClientError as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Who read it has enough. The interpreter would complain when it flushes the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _server(url: str) -> Server:
+    """Raises ClientError."""
+    from tokenwire.terminal.client import Server
+
+    return Server.at(url, os.environ.get("TOKENWIRE_API_KEY"))
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    # What others wrote is neither markup nor coloured by guesses.
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def _refuse(sentence: str) -> int:
