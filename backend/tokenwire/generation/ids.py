@@ -1,5 +1,6 @@
-"""New ids: a prefix and a time-ordered random number, never reused. Knows nothing of what they name but the
-kinds of items."""
+"""New ids: a prefix and a time-ordered random number, never reused. Of what they name it knows only
+the kinds of items.
+"""
 
 from __future__ import annotations
 
