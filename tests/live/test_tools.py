@@ -12,6 +12,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from anthropic import Anthropic
 from openai import BadRequestError, OpenAI
 from openai.types.responses import Response
 
@@ -238,6 +239,29 @@ def test_chat_completions_follow_a_schema_and_tell_likelihoods(client: OpenAI) -
     assert choice.logprobs is not None
     assert choice.logprobs.content
     assert len(choice.logprobs.content[0].top_logprobs) == 1
+
+
+def test_anthropic_messages_have_it_too(client: OpenAI) -> None:
+    tool: Any = {"name": "get_weather", "description": "The weather.", "input_schema": SCHEMA}
+    url = str(client.base_url).removesuffix("/v1/")
+    with Anthropic(base_url=url, api_key="none", max_retries=0) as anthropic:
+        with anthropic.messages.stream(**CHAT, max_tokens=100, tools=[tool]) as stream:
+            said = stream.get_final_message()
+        called = [block for block in said.content if block.type == "tool_use"]
+        assert [(block.name, block.input) for block in called] == CALLS
+        assert [block.thinking for block in said.content if block.type == "thinking"] == [THOUGHT]
+        results: Any = [
+            {"type": "tool_result", "tool_use_id": block.id, "content": "sunny"} for block in called
+        ]
+        turns: Any = [
+            *CHAT["messages"],
+            {"role": "assistant", "content": [block.model_dump() for block in said.content]},
+            {"role": "user", "content": results},
+        ]
+        asked: Any = {**CHAT, "messages": turns, "max_tokens": 100, "tools": [tool]}
+        (block,) = anthropic.messages.create(**asked).content
+    assert block.type == "text"
+    assert block.text == AFTER
 
 
 def test_a_message_that_was_begun_is_gone_on_with(client: OpenAI) -> None:

@@ -12,7 +12,17 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from tokenwire import compat
 from tokenwire.errors import MethodNotAllowed, NotFound, ServerError, TokenwireError, TooLarge
-from tokenwire.web import chat, conversations, health, items, models, page, responses, socket
+from tokenwire.web import (
+    chat,
+    conversations,
+    health,
+    items,
+    messages,
+    models,
+    page,
+    responses,
+    socket,
+)
 from tokenwire.web.auth import check_host, check_origin
 from tokenwire.web.reply import error_response
 
@@ -41,7 +51,7 @@ def create_app(parts: Parts) -> Quart:
     compat.install()
     _guard(app, parts)
     _map_errors(app)
-    for door in (responses, socket, chat, conversations, items, models, health, page):
+    for door in (responses, socket, chat, messages, conversations, items, models, health, page):
         door.install(app, parts)
     return app
 

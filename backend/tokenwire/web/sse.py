@@ -26,13 +26,18 @@ Encode = Callable[[int, Sequence[Event]], bytes]
 
 
 def event_stream(
-    sources: Sequence[Source], after: int, encode: Encode, send_timeout_s: float
+    sources: Sequence[Source],
+    after: int,
+    encode: Encode,
+    send_timeout_s: float,
+    *,
+    done: bytes = DONE,
 ) -> Response:
-    """What lies after a position, then the live tail, then [DONE], if all have ended: an answer
+    """What lies after a position, then the live tail, then `done`, if all have ended: an answer
     that the next server goes on with just stops. A peer that does not take a chunk in time is cut.
     """
     response = Response(
-        _chunks(sources, after, encode, send_timeout_s),
+        _chunks(sources, after, encode, send_timeout_s, done),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
     )
@@ -46,7 +51,7 @@ def responses_sse(_: int, events: Sequence[Event]) -> bytes:
 
 
 async def _chunks(
-    sources: Sequence[Source], after: int, encode: Encode, send_timeout_s: float
+    sources: Sequence[Source], after: int, encode: Encode, send_timeout_s: float, done: bytes
 ) -> AsyncGenerator[bytes, None]:
     for source in sources:
         source.join()
@@ -70,8 +75,8 @@ async def _chunks(
                 guard.cancel()
             # A write to a reset connection does not yield; without this its cancel never runs.
             await asyncio.sleep(0)
-        if not any(source.status in RUNNING for source in sources):
-            yield DONE
+        if done and not any(source.status in RUNNING for source in sources):
+            yield done
     finally:
         for source in sources:
             source.leave()

@@ -1,0 +1,72 @@
+"""The HTTP door of Anthropic Messages, over the same generations and the same log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tokenwire.errors import ServerError, TokenwireError
+from tokenwire.generation.generation import Generation
+from tokenwire.generation.intake import Asker
+from tokenwire.web.reply import json_body, json_response
+from tokenwire.web.sse import event_stream
+from tokenwire.wire.anthropic_events import Messages, error_body, message
+from tokenwire.wire.anthropic_messages import parse_count, parse_messages
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from quart import Quart, Response
+
+    from tokenwire.web.parts import Parts
+    from tokenwire.wire.events import Event
+
+    Handler = Callable[[], Awaitable[Response]]
+
+
+def install(app: Quart, parts: Parts) -> None:
+    async def create() -> Response:
+        asked, body = parse_messages(await json_body())
+        generation = await parts.generations.start(body, Asker(parts.user_id))
+        if not isinstance(generation, Generation):
+            raise TypeError("a message has no idempotency key")
+        if asked.stream:
+            messages = Messages(generation.response)
+
+            def encode(_: int, events: Sequence[Event]) -> bytes:
+                return b"".join(made for event in events for made in messages.feed(event))
+
+            return event_stream([generation], -1, encode, parts.limits.send_timeout_s, done=b"")
+        generation.join()
+        try:
+            await generation.finished()
+        finally:
+            generation.leave()
+        if generation.response.status == "failed":
+            details = generation.response.error or {}
+            raise ServerError(details.get("message", "The answer failed."))
+        return json_response(message(generation.response))
+
+    async def count() -> Response:
+        body = parse_count(await json_body())
+        tokens = await parts.generations.count_input(body, Asker(parts.user_id))
+        return json_response({"input_tokens": tokens})
+
+    path = "/v1/messages"
+    for rule, name, handler in (
+        (path, "messages", create),
+        (f"{path}/count_tokens", "count_message", count),
+    ):
+        app.add_url_rule(rule, name, _refusing(handler), methods=["POST"])
+
+
+def _refusing(handler: Handler) -> Handler:
+    """The handler, its refusals in the shape of this dialect."""
+
+    async def refusing() -> Response:
+        try:
+            return await handler()
+        except TokenwireError as error:
+            return json_response(error_body(error), error.ending.status)
+
+    return refusing

@@ -1,0 +1,181 @@
+"""Anthropic Messages: its requests as creates.
+
+A third spelling of the same language. Refuses to know what becomes of a create.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, cast
+
+import msgspec
+from msgspec import Meta
+
+from tokenwire.errors import InvalidRequest, UnsupportedParameter
+from tokenwire.wire.checked import JsonObject, convert
+from tokenwire.wire.commands import MAX_STOPS, Create, Fraction, ShortText, check_create
+from tokenwire.wire.items import Item, canonical_item, text_field
+from tokenwire.wire.tools import ReasoningFields
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ToolChoice(msgspec.Struct, kw_only=True):
+    type: Literal["auto", "any", "tool", "none"]
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class Thinking(msgspec.Struct, kw_only=True):
+    type: Literal["enabled", "disabled", "adaptive"]
+
+
+class RequestMetadata(msgspec.Struct, kw_only=True):
+    user_id: ShortText | None = None
+
+
+class CountTokens(msgspec.Struct, kw_only=True):
+    """`POST /v1/messages/count_tokens`: what a prompt is made of."""
+
+    messages: Annotated[list[JsonObject], Meta(min_length=1)]
+    model: str
+    system: str | list[JsonObject] | None = None
+    tools: list[JsonObject] | None = None
+    tool_choice: ToolChoice | None = None
+    thinking: Thinking | None = None
+
+
+class MessagesCreate(CountTokens, kw_only=True):
+    """`POST /v1/messages`: the standard body."""
+
+    max_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    stream: bool | None = None
+    stop_sequences: Annotated[list[ShortText], Meta(max_length=MAX_STOPS)] | None = None
+    temperature: Fraction | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    metadata: RequestMetadata | None = None
+
+
+def parse_messages(body: JsonObject) -> tuple[MessagesCreate, Create]:
+    """A request and the create that it means, which is not stored. Raises InvalidRequest or
+    UnsupportedParameter that names the field.
+    """
+    asked = convert(body, MessagesCreate)
+    create = _create(asked)
+    create.max_output_tokens = asked.max_tokens
+    create.stop = asked.stop_sequences
+    create.temperature, create.top_p = asked.temperature, asked.top_p
+    create.top_k = asked.top_k or None
+    create.user = asked.metadata.user_id if asked.metadata else None
+    check_create(create)
+    return asked, create
+
+
+def parse_count(body: JsonObject) -> Create:
+    """What has to be counted, as a create. Raises as `parse_messages`."""
+    create = _create(convert(body, CountTokens))
+    check_create(create)
+    return create
+
+
+def _create(asked: CountTokens) -> Create:
+    items = [
+        item
+        for index, message in enumerate(asked.messages)
+        for item in _items(message, f"messages[{index}]")
+    ]
+    choice = asked.tool_choice
+    thinking = asked.thinking
+    effort = ReasoningFields(effort="none" if thinking and thinking.type == "disabled" else "high")
+    return Create(
+        input=[*items],
+        model=asked.model,
+        instructions=_blocks_text(asked.system, "system") or None,
+        store=False,
+        tools=[_tool(tool, f"tools[{index}]") for index, tool in enumerate(asked.tools or ())],
+        tool_choice=_choice(choice),
+        parallel_tool_calls=not (choice and choice.disable_parallel_tool_use),
+        reasoning=effort if thinking else None,
+    )
+
+
+def _items(message: JsonObject, where: str) -> list[Item]:
+    role, content = message.get("role"), message.get("content")
+    if role not in ("user", "assistant"):
+        field = f"{where}.role"
+        raise InvalidRequest(f"`{field}` must be user or assistant.", param=field)
+    if isinstance(content, str):
+        return [canonical_item({"role": role, "content": content}, where)]
+    if not isinstance(content, list) or not content:
+        field = f"{where}.content"
+        raise InvalidRequest(f"`{field}` must be a string or a non-empty array.", param=field)
+    items: list[Item] = []
+    for index, block in enumerate(cast("list[object]", content)):
+        here = f"{where}.content[{index}]"
+        if not isinstance(block, dict):
+            raise InvalidRequest(f"`{here}` must be an object.", param=here)
+        item = _block_item(str(role), cast("Item", block), here)
+        if item is not None:
+            items.append(item)
+    return items
+
+
+def _block_item(role: str, block: Item, where: str) -> Item | None:
+    match block.get("type"):
+        case "text":
+            text = text_field(block, "text", where)
+            return canonical_item({"role": role, "content": text}, where)
+        case "thinking":
+            text = text_field(block, "thinking", where)
+            return canonical_item({"type": "reasoning", "content": [{"text": text}]}, where)
+        case "redacted_thinking":
+            return None
+        case "tool_use":
+            call: Item = {"type": "function_call", "call_id": block.get("id")}
+            call |= {"name": block.get("name"), "arguments": _encode(block.get("input")).decode()}
+            return canonical_item(call, where)
+        case "tool_result":
+            call_id = text_field(block, "tool_use_id", where)
+            output = _blocks_text(block.get("content"), f"{where}.content")
+            item: Item = {"type": "function_call_output", "call_id": call_id, "output": output}
+            return canonical_item(item, where)
+        case kind:
+            raise UnsupportedParameter(
+                f"Content of type {kind!r} is not supported by this model: text only.",
+                param=f"{where}.type",
+            )
+
+
+def _blocks_text(content: object, where: str) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise InvalidRequest(f"`{where}` must be a string or an array.", param=where)
+    texts: list[str] = []
+    for index, block in enumerate(cast("list[object]", content)):
+        here = f"{where}[{index}]"
+        if not isinstance(block, dict) or cast("Item", block).get("type") != "text":
+            raise UnsupportedParameter(f"`{here}` must be a text block.", param=here)
+        texts.append(text_field(cast("Item", block), "text", here))
+    return "\n".join(texts)
+
+
+def _tool(tool: JsonObject, where: str) -> JsonObject:
+    if tool.get("type", "custom") != "custom":
+        raise UnsupportedParameter(
+            f"Tools of type {tool.get('type')!r} are not supported; only those the client runs.",
+            param=f"{where}.type",
+        )
+    said = {"name": tool.get("name"), "description": tool.get("description")}
+    return {"type": "function", **said, "parameters": tool.get("input_schema")}
+
+
+def _choice(choice: ToolChoice | None) -> object:
+    match choice.type if choice else "auto":
+        case "any":
+            return "required"
+        case "tool":
+            return {"type": "function", "name": choice.name if choice else None}
+        case kind:
+            return kind
