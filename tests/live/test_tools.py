@@ -241,6 +241,15 @@ def test_chat_completions_follow_a_schema_and_tell_likelihoods(client: OpenAI) -
     assert len(choice.logprobs.content[0].top_logprobs) == 1
 
 
+def test_a_conversation_is_made_short_and_gone_on_with(client: OpenAI) -> None:
+    short = client.responses.compact(model="tokenwire-demo", input="Count to 5.")
+    item = short.output[0]
+    assert item.type == "compaction"
+    going_on: Any = [item.model_dump(), {"role": "user", "content": "Hello!"}]
+    answer = client.responses.create(model="tokenwire-demo", input=going_on)
+    assert answer.output_text
+
+
 def test_anthropic_messages_have_it_too(client: OpenAI) -> None:
     tool: Any = {"name": "get_weather", "description": "The weather.", "input_schema": SCHEMA}
     url = str(client.base_url).removesuffix("/v1/")

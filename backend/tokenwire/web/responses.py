@@ -1,5 +1,5 @@
 """The HTTP door of the Responses API: create (JSON or SSE), retrieve (also as a stream), tell what
-it was made from or how long a prompt is, cancel, delete.
+it was made from or how long a prompt is, make a conversation short, cancel, delete.
 """
 
 from __future__ import annotations
@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from quart import Quart, Response, request
 
-from tokenwire.errors import InvalidRequest, UpgradeRequired
+from tokenwire.errors import InvalidRequest, ServerError, UpgradeRequired
+from tokenwire.generation.generation import Generation
+from tokenwire.generation.ids import new_id
 from tokenwire.generation.intake import Asker
 from tokenwire.web.reply import item_page, json_body, json_response, query_flag, query_int
 from tokenwire.web.sse import event_stream, responses_sse
 from tokenwire.wire.commands import TokenwireFields, parse_create
+from tokenwire.wire.compaction import compacted, parse_compact
+from tokenwire.wire.items import item_text
 
 
 if TYPE_CHECKING:
@@ -66,6 +70,23 @@ class ResponsesDoor:
         count = await self._generations.count_input(create, Asker(self._user_id))
         return json_response({"object": "response.input_tokens", "input_tokens": count})
 
+    async def compact(self) -> Response:
+        create = parse_compact(await json_body())
+        source = await self._generations.start(create, Asker(self._user_id))
+        if not isinstance(source, Generation):
+            raise TypeError("a compaction has no idempotency key")
+        source.join()
+        try:
+            await source.finished()
+        finally:
+            source.leave()
+        made = source.response
+        summary = "".join(item_text(item) for item in made.output if item["type"] == "message")
+        if made.status not in ("completed", "incomplete") or not summary.strip():
+            details = made.error or {}
+            raise ServerError(details.get("message", "The model made no summary."))
+        return json_response(compacted(made, new_id("cmp"), summary))
+
     async def cancel(self, response_id: str) -> Response:
         return json_response(await self._generations.cancel(self._user_id, response_id))
 
@@ -88,4 +109,5 @@ def install(app: Quart, parts: Parts) -> None:
     app.add_url_rule(one, "delete_response", door.delete, methods=["DELETE"])
     app.add_url_rule(f"{one}/input_items", "input_items", door.input_items, methods=["GET"])
     app.add_url_rule(f"{path}/input_tokens", "input_tokens", door.input_tokens, methods=["POST"])
+    app.add_url_rule(f"{path}/compact", "compact", door.compact, methods=["POST"])
     app.add_url_rule(f"{one}/cancel", "cancel_response", door.cancel, methods=["POST"])

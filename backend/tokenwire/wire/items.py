@@ -6,6 +6,7 @@ reads it and what its id will be.
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Final, cast
 
 from tokenwire.errors import InvalidRequest, UnsupportedParameter
@@ -101,6 +102,24 @@ def function_call(item_id: str, call_id: str, name: str, arguments: str, status:
     }
 
 
+def compaction_item(item_id: str, summary: str) -> Item:
+    """What stands for a conversation that was made short. Its content is opaque to a client, but no
+    secret: the same server reads it again.
+    """
+    content = base64.urlsafe_b64encode(summary.encode()).decode()
+    return {"id": item_id, "type": "compaction", "encrypted_content": content}
+
+
+def summary_of(item: Item, where: str = "input") -> str:
+    """What a compaction item says. Raises InvalidRequest for one that is not of this server."""
+    content = item.get("encrypted_content")
+    try:
+        return base64.b64decode(str(content).encode(), b"-_", validate=True).decode()
+    except ValueError as error:
+        field = f"{where}.encrypted_content"
+        raise InvalidRequest(f"`{field}` is not of this server.", param=field) from error
+
+
 def canonical_item(entry: Item, where: str) -> Item:
     """One item, canonical; `where` it stands in the request. Raises InvalidRequest or
     UnsupportedParameter, naming the field.
@@ -121,6 +140,8 @@ def canonical_item(entry: Item, where: str) -> Item:
             }
         case "reasoning":
             return _canonical_reasoning(entry, where)
+        case "compaction":
+            return _without_id(compaction_item("", summary_of(entry, where)))
         case kind:
             raise UnsupportedParameter(
                 f"Items of type {kind!r} are not supported; send messages, function calls and "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tokenwire.errors import InvalidRequest
-from tokenwire.wire.items import Item, canonical_item, item_text, text_field
+from tokenwire.wire.items import Item, canonical_item, item_text, summary_of, text_field
 
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Messa
     turn: Message | None = None
     for item in items:
         kind = item.get("type")
+        if kind == "compaction":
+            turn, messages = None, [_with_summary(messages, summary_of(item))]
+            continue
         if kind == "function_call_output":
             turn = None
             output = {"tool_call_id": item["call_id"], "content": item["output"]}
@@ -50,6 +53,15 @@ def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Messa
     for message in messages:
         message.setdefault("content", "")
     return messages
+
+
+def _with_summary(messages: list[Message], summary: str) -> Message:
+    """The one message that is left where a summary stands for all that was said. Templates take a
+    system message in the first place only.
+    """
+    systems = [str(one["content"]) for one in messages if one["role"] == "system"]
+    told = f"Summary of the conversation so far:\n{summary}"
+    return {"role": "system", "content": "\n\n".join([*systems[:1], told])}
 
 
 def _said_before(turn: Message, kind: object) -> bool:
