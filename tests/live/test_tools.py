@@ -241,6 +241,20 @@ def test_chat_completions_follow_a_schema_and_tell_likelihoods(client: OpenAI) -
     assert len(choice.logprobs.content[0].top_logprobs) == 1
 
 
+def test_a_text_is_gone_on_with_as_it_is(client: OpenAI) -> None:
+    made = client.completions.create(
+        model=MODEL, prompt=["<|report|>", "<|report|>It is"], temperature=0, echo=True, logprobs=1
+    )
+    assert [choice.text for choice in made.choices] == [f"<|report|>{AFTER}"] * 2
+    assert {choice.finish_reason for choice in made.choices} == {"stop"}
+    assert made.usage is not None
+    assert made.usage.prompt_tokens == 1 + 2
+    told = made.choices[0].logprobs
+    assert told is not None
+    assert told.tokens is not None
+    assert "".join(told.tokens).startswith(AFTER)
+
+
 def test_a_conversation_is_made_short_and_gone_on_with(client: OpenAI) -> None:
     short = client.responses.compact(model="tokenwire-demo", input="Count to 5.")
     item = short.output[0]

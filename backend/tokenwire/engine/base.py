@@ -31,7 +31,7 @@ class Form:
     "auto", "none", "required" or the name of the one that has to be called (as a JsonObject with
     `name`). `text_format` is {"type": "text"}, {"type": "json_object"} or {"type": "json_schema",
     "schema"}. `template` are keywords for the chat template; `continues`: the last message is the
-    beginning of the answer.
+    beginning of the answer. `raw`: what is said in the messages is the prompt, without a template.
     """
 
     tools: tuple[JsonObject, ...] = ()
@@ -40,6 +40,7 @@ class Form:
     text_format: JsonObject = field(default_factory=lambda: JsonObject(type="text"))
     template: JsonObject = field(default_factory=JsonObject)
     continues: bool = False
+    raw: bool = False
 
     @property
     def offers_tools(self) -> bool:

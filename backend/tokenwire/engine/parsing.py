@@ -79,6 +79,8 @@ class Parsers:
 
     def check(self, form: Form) -> None:
         """Raises UnsupportedParameter for what this model can't do, and as `constraints` does."""
+        if form.raw and form.offers_tools:
+            raise InvalidRequest("A raw prompt has no tools.", param="tools")
         if form.offers_tools and not self.tools:
             raise UnsupportedParameter(
                 "This model can't call tools, or Tokenwire doesn't know how it writes its calls: "
@@ -110,7 +112,7 @@ class Parsers:
 
     def _new(self, form: Form) -> Parser | None:
         kind = self._with_tools if form.offers_tools else self._without
-        if kind is None:
+        if kind is None or form.raw:
             return None
         tools: Any = self._request(form).tools
         keywords = {"model_config": self._config, "chat_template_kwargs": dict(form.template)}

@@ -69,14 +69,21 @@ class VllmEngine:
     async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
         from vllm.exceptions import VLLMClientError
         from vllm.renderers import ChatParams
+        from vllm.renderers.inputs.preprocess import parse_model_prompt
 
         self._parsers.check(form)
-        params = ChatParams(chat_template_kwargs=template_keywords(form))
+        renderer: Any = self._llm.renderer
         try:
-            _, prompts = await self._llm.renderer.render_chat_async(cast("Any", [messages]), params)
+            if form.raw:
+                text = "".join(str(message["content"]) for message in messages)
+                parsed = parse_model_prompt(self._llm.model_config, text)
+                prompts = await renderer.render_cmpl_async([parsed])
+            else:
+                params = ChatParams(chat_template_kwargs=template_keywords(form))
+                _, prompts = await renderer.render_chat_async([messages], params)
         except (VLLMClientError, ValueError, TypeError) as error:
             raise _refusal(error, "The model's chat template refused the messages: ") from error
-        return Prompt(tuple(cast("Any", prompts[0])["prompt_token_ids"]), form)
+        return Prompt(tuple(prompts[0]["prompt_token_ids"]), form)
 
     async def generate(
         self,

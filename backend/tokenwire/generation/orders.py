@@ -62,6 +62,7 @@ class Order:
             text_format=(create.text.format if create.text else None) or {"type": "text"},
             template=template | (create.chat_template_kwargs or {}),
             continues=bool(create.continue_final_message),
+            raw=create.tokenwire is not None and create.tokenwire.raw,
         )
 
     def check_size(self, context_length: int) -> None:

@@ -247,10 +247,11 @@ def failure(response: Response) -> JsonObject:
     }
 
 
-def chat_usage(responses: Sequence[Response]) -> JsonObject:
-    """What all choices cost; the prompt is one."""
+def chat_usage(responses: Sequence[Response], prompts: int = 1) -> JsonObject:
+    """What all choices cost, those of one prompt following one another."""
     usages = [response.usage or {} for response in responses]
-    prompt = cast("int", usages[0].get("input_tokens", 0))
+    each = usages[:: len(usages) // prompts]
+    prompt = sum(cast("int", usage.get("input_tokens", 0)) for usage in each)
     made = sum(cast("int", usage.get("output_tokens", 0)) for usage in usages)
     details = [cast("JsonObject", usage.get("output_tokens_details") or {}) for usage in usages]
     thought = sum(cast("int", detail.get("reasoning_tokens", 0)) for detail in details)

@@ -69,8 +69,9 @@ class ConversationRef(msgspec.Struct):
 
 
 class TokenwireFields(msgspec.Struct, kw_only=True):
-    """Our own fields of a create."""
+    """Our own fields of a create. `raw`: the input is the prompt, without a chat template."""
 
+    raw: bool = False
     idempotency_key: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
 
 
