@@ -12,7 +12,7 @@ from openai import AsyncOpenAI, BadRequestError, InternalServerError
 
 from support.house import House, open_house
 from support.scripted import MODEL, ScriptedEngine, say
-from tokenwire.engine.base import Delta
+from tokenwire.engine.base import Delta, Sampling
 
 
 @asynccontextmanager
@@ -27,7 +27,13 @@ async def open_client(
 
 
 async def test_a_summary_stands_for_what_was_said_in_a_new_chain(tmp_path: Path) -> None:
-    engine = ScriptedEngine(lambda _text, _sampling: say("Ada", " is", " née", " Byron."))
+    longest: list[int | None] = []
+
+    def script(_: str, sampling: Sampling) -> list[Delta | Exception]:
+        longest.append(sampling.max_tokens)
+        return say("Ada", " is", " née", " Byron.")
+
+    engine = ScriptedEngine(script)
     async with open_client(tmp_path, engine) as (client, house):
         first = await client.responses.create(model=MODEL, input="I am Ada.", instructions="Kind.")
         short = await client.responses.compact(
@@ -36,6 +42,8 @@ async def test_a_summary_stands_for_what_was_said_in_a_new_chain(tmp_path: Path)
         assert short.object == "response.compaction"
         assert [item.type for item in short.output] == ["compaction"]
         assert short.usage.output_tokens == 5
+        # An eighth of the context: what follows it has to fit, too.
+        assert longest[-1] == 125
         asked = house.engine.prompts[-1]
         assert [one["role"] for one in asked] == ["system", "user", "assistant", "user"]
 

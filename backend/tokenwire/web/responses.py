@@ -15,7 +15,7 @@ from tokenwire.generation.intake import Asker
 from tokenwire.web.reply import item_page, json_body, json_response, query_flag, query_int
 from tokenwire.web.sse import event_stream, responses_sse
 from tokenwire.wire.commands import TokenwireFields, parse_create
-from tokenwire.wire.compaction import compacted, parse_compact
+from tokenwire.wire.compaction import SUMMARY_TOKENS, compacted, parse_compact
 from tokenwire.wire.items import item_text
 
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_SEQUENCE_NUMBER = 2**53
 MAX_KEY = 256
+SUMMARY_SHARE = 8
 
 
 class ResponsesDoor:
@@ -32,6 +33,7 @@ class ResponsesDoor:
 
     def __init__(self, parts: Parts) -> None:
         self._generations = parts.generations
+        self._models = parts.models
         self._user_id = parts.user_id
         self._send_timeout_s = parts.limits.send_timeout_s
 
@@ -72,6 +74,10 @@ class ResponsesDoor:
 
     async def compact(self) -> Response:
         create = parse_compact(await json_body())
+        model = self._models.resolve(create.model)
+        if context := self._models.state(model).info.context_length:
+            # What stands for the whole has to leave room for what follows.
+            create.max_output_tokens = max(1, min(SUMMARY_TOKENS, context // SUMMARY_SHARE))
         source = await self._generations.start(create, Asker(self._user_id))
         if not isinstance(source, Generation):
             raise TypeError("a compaction has no idempotency key")
