@@ -268,7 +268,14 @@ def test_anthropic_messages_have_it_too(client: OpenAI) -> None:
     tool: Any = {"name": "get_weather", "description": "The weather.", "input_schema": SCHEMA}
     url = str(client.base_url).removesuffix("/v1/")
     with Anthropic(base_url=url, api_key="none", max_retries=0) as anthropic:
-        with anthropic.messages.stream(**CHAT, max_tokens=100, tools=[tool]) as stream:
+        ask: Any = {
+            "model": MODEL,
+            "messages": CHAT["messages"],
+            "max_tokens": 100,
+            "tools": [tool],
+            "extra_body": {"temperature": 0},
+        }
+        with anthropic.messages.stream(**ask) as stream:
             said = stream.get_final_message()
         called = [block for block in said.content if block.type == "tool_use"]
         assert [(block.name, block.input) for block in called] == CALLS
@@ -281,8 +288,7 @@ def test_anthropic_messages_have_it_too(client: OpenAI) -> None:
             {"role": "assistant", "content": [block.model_dump() for block in said.content]},
             {"role": "user", "content": results},
         ]
-        asked: Any = {**CHAT, "messages": turns, "max_tokens": 100, "tools": [tool]}
-        (block,) = anthropic.messages.create(**asked).content
+        (block,) = anthropic.messages.create(**ask | {"messages": turns}).content
     assert block.type == "text"
     assert block.text == AFTER
 
