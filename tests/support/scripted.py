@@ -65,6 +65,7 @@ class ScriptedEngine:
         self.go = asyncio.Event()
         self.holding = asyncio.Event()
         self.prompts: list[list[dict[str, object]]] = []
+        self.forms: list[Form] = []
         self.started: list[str] = []
         self.aborted: list[str] = []
         self.running: set[str] = set()
@@ -74,6 +75,7 @@ class ScriptedEngine:
     async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
         """One token for each word of all messages."""
         self.prompts.append(messages)
+        self.forms.append(form)
         words = " ".join(str(message["content"]) for message in messages).split()
         ids = (len(self.prompts), *range(len(words)))
         self._texts[ids] = str(messages[-1]["content"])

@@ -455,3 +455,15 @@ async def test_events_of_a_stream_are_named_like_their_type(tmp_path: Path) -> N
     for block in blocks:
         name, data = block.split("\n")
         assert name.removeprefix("event: ") == json.loads(data.removeprefix("data: "))["type"]
+
+
+async def test_a_key_in_the_header_takes_nothing_from_our_own_fields(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        body = {"input": "x", "tokenwire": {"raw": True}}
+        first, second = [
+            await house.http.post("/v1/responses", json=body, headers={"Idempotency-Key": "k"})
+            for _ in range(2)
+        ]
+
+        assert first.json()["id"] == second.json()["id"]
+        assert house.engine.forms[0].raw

@@ -189,3 +189,13 @@ async def test_a_failure_is_an_error_also_in_a_stream(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="It died"):
             async with client.messages.stream(**ASK) as stream:
                 await stream.get_final_message()
+
+
+async def test_who_comes_when_the_server_stops_is_told_when_to_come_again(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        house.generations.drain()
+        answer = await house.http.post("/v1/messages", json=ASK)
+
+    assert answer.status_code == 503
+    assert answer.json()["error"]["type"] == "overloaded_error"
+    assert answer.headers["Retry-After"]

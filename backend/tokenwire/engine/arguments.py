@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tokenwire.engine.environment import is_cpu_build
-from tokenwire.engine.families import parser_names
 from tokenwire.engine.progress import MIB, PROGRESS_KEY
 
 
@@ -43,11 +42,8 @@ _SAME_NAME = (
 
 def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) -> dict[str, Any]:
     """The keywords of AsyncEngineArgs. `progress` is the path of the loading's socket."""
-    names = options.parsers.get(info.id) or parser_names(Path(info.path))
     args: dict[str, Any] = {
         "model": info.path,
-        # So that a grammar binds what comes after the thoughts.
-        "reasoning_parser": names.reasoning or "",
         "max_num_seqs": options.max_running,
         "scheduling_policy": "priority",
         "distributed_executor_backend": EXECUTOR,

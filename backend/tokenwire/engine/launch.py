@@ -33,6 +33,7 @@ from tokenwire.errors import ModelUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vllm.config import VllmConfig
     from vllm.v1.engine.async_llm import AsyncLLM
 
     from tokenwire.engine.parsing import Parsers
@@ -105,12 +106,15 @@ class VllmEngines:
             raise
         return engine
 
-    def _parsers(self, info: ModelInfo, llm: AsyncLLM) -> Parsers:
+    def _parsers(self, info: ModelInfo, config: VllmConfig) -> Parsers:
+        from vllm.tokenizers import cached_tokenizer_from_config
+
         from tokenwire.engine.parsing import Parsers
 
         named = self._options.parsers.get(info.id)
         names = named or parser_names(Path(info.path))
-        return Parsers(llm.vllm_config, llm.get_tokenizer(), names, sure=named is not None)
+        tokenizer = cast("Any", cached_tokenizer_from_config(config.model_config))
+        return Parsers(config, tokenizer, names, sure=named is not None)
 
     def close(self) -> None:
         """Start no more. A start under way is not waited for: its process ends with this one."""
@@ -141,14 +145,15 @@ class VllmEngines:
             stepped=interval.stepped,
             loading=partial(LoadingProgress, progress, info.size_bytes, on_stage),
         )
+        parsers = self._parsers(info, config)
+        if not config.structured_outputs_config.reasoning_parser and parsers.reasoning is not None:
+            # So that a grammar binds what comes after the thoughts. Only one that suits the
+            # tokenizer: the engine process makes its own, and would end.
+            config.structured_outputs_config.reasoning_parser = parsers.reasoning
         with engine_cores_from(client):
             llm = AsyncLLM.from_vllm_config(config, disable_log_stats=True)
         llm.output_processor.stream_interval = cast("Any", interval)
-        try:
-            return llm, self._parsers(info, llm)
-        except BaseException:
-            llm.shutdown(timeout=0)
-            raise
+        return llm, parsers
 
 
 def _import_vllm() -> None:

@@ -57,6 +57,7 @@ FREE = Constraints()
 class Parsers:
     """What one running model can be asked for, and how its answers are read. A parser that does not
     suit the model's tokenizer raises TypeError where the names are `sure`, else it is as none.
+    `reasoning`: the name of the one that reads its thoughts, if any.
     """
 
     def __init__(
@@ -66,16 +67,12 @@ class Parsers:
         self._tokenizer = tokenizer
         self._sure = sure
         self._without = self._parser(None, names.reasoning) if names.reasoning else None
-        reasoning = names.reasoning if self._without else None
-        self._with_tools = self._parser(names.tool, reasoning) if names.tool else None
+        self.reasoning = names.reasoning if self._without else None
+        self._with_tools = self._parser(names.tool, self.reasoning) if names.tool else None
 
     @property
     def tools(self) -> bool:
         return self._with_tools is not None
-
-    @property
-    def reasoning(self) -> bool:
-        return self._without is not None
 
     def check(self, form: Form) -> None:
         """Raises UnsupportedParameter for what this model can't do, and as `constraints` does."""
@@ -84,7 +81,7 @@ class Parsers:
         if form.offers_tools and not self.tools:
             raise UnsupportedParameter(
                 "This model can't call tools, or Tokenwire doesn't know how it writes its calls: "
-                "then name its `tool_parser` in the settings.",
+                "then name its parser in the setting `parsers`.",
                 param="tools",
             )
         self.constraints(form)
@@ -95,7 +92,7 @@ class Parsers:
             return FREE
         request = self._request(form)
         if form.offers_tools:
-            request = cast("Any", self._new(form)).adjust_request(request)
+            request = cast("Any", self._new(form, request)).adjust_request(request)
         outputs = request.extract_structured_outputs()
         return Constraints(outputs, keeps_special_tokens=not request.skip_special_tokens)
 
@@ -105,16 +102,15 @@ class Parsers:
         """What has to be called with the plain deltas of an answer, so that `take` is called with
         what they are made of.
         """
-        parser = self._new(prompt.form)
-        if parser is None:
+        form = prompt.form
+        if form.raw or (self._with_tools if form.offers_tools else self._without) is None:
             return take
-        return Reader(parser, self._request(prompt.form), prompt, resume, take).read
+        request = self._request(form)
+        return Reader(self._new(form, request), request, prompt, resume, take).read
 
-    def _new(self, form: Form) -> Parser | None:
-        kind = self._with_tools if form.offers_tools else self._without
-        if kind is None or form.raw:
-            return None
-        tools: Any = self._request(form).tools
+    def _new(self, form: Form, request: ChatCompletionRequest) -> Parser:
+        kind = cast("type[Parser]", self._with_tools if form.offers_tools else self._without)
+        tools: Any = request.tools
         keywords = {"model_config": self._config, "chat_template_kwargs": dict(form.template)}
         return kind(self._tokenizer, tools, **keywords)
 

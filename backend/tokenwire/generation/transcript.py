@@ -99,10 +99,12 @@ class Transcript:
             delta = self._replayed.left_of(delta)
         if delta.reasoning or delta.calls or delta.logprobs:
             self._only_text = False
-        elif not delta.text:
+            self._pending_size += size_of(delta)
+        elif delta.text:
+            self._pending_size += len(delta.text)
+        else:
             return
         self._pending.append(delta)
-        self._pending_size += size_of(delta)
 
     @property
     def pending(self) -> int:

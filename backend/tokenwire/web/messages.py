@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tokenwire.errors import ServerError, TokenwireError
 from tokenwire.generation.generation import Generation
 from tokenwire.generation.intake import Asker
-from tokenwire.web.reply import json_body, json_response
+from tokenwire.web.reply import error_response, json_body, json_response
 from tokenwire.web.sse import event_stream
 from tokenwire.wire.anthropic_events import Messages, error_body, message
 from tokenwire.wire.anthropic_messages import parse_count, parse_messages
@@ -67,6 +67,6 @@ def _refusing(handler: Handler) -> Handler:
         try:
             return await handler()
         except TokenwireError as error:
-            return json_response(error_body(error), error.ending.status)
+            return error_response(error, body=error_body(error))
 
     return refusing

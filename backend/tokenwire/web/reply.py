@@ -53,10 +53,14 @@ def item_page(items: Sequence[Item]) -> JsonObject:
     return list_object(listed[:limit], more=len(listed) > limit)
 
 
-def error_response(error: TokenwireError, status: int | None = None) -> Response:
-    """The error in the protocol's shape; one that may pass says when to try again."""
+def error_response(
+    error: TokenwireError, status: int | None = None, body: JsonObject | None = None
+) -> Response:
+    """The error in the protocol's shape, or in that of `body`; one that may pass says when to try
+    again.
+    """
     ending = error.ending
-    response = json_response({"error": error.body()}, status or ending.status)
+    response = json_response(body or {"error": error.body()}, status or ending.status)
     if ending.retryable and ending.status in (429, 503):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if ending.status == 426:

@@ -42,7 +42,8 @@ class ResponsesDoor:
         if key := request.headers.get("Idempotency-Key"):
             if len(key) > MAX_KEY:
                 raise InvalidRequest("The Idempotency-Key is too long.", param="Idempotency-Key")
-            body.tokenwire = TokenwireFields(idempotency_key=key)
+            body.tokenwire = body.tokenwire or TokenwireFields()
+            body.tokenwire.idempotency_key = key
         asker = Asker(self._user_id, durable=bool(body.background))
         source = await self._generations.start(body, asker)
         if body.stream:

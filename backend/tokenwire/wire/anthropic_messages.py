@@ -86,8 +86,9 @@ def _create(asked: CountTokens) -> Create:
         for item in _items(message, f"messages[{index}]")
     ]
     choice = asked.tool_choice
-    thinking = asked.thinking
-    effort = ReasoningFields(effort="none" if thinking and thinking.type == "disabled" else "high")
+    effort = None
+    if asked.thinking is not None:
+        effort = ReasoningFields(effort="none" if asked.thinking.type == "disabled" else "high")
     return Create(
         input=[*items],
         model=asked.model,
@@ -96,7 +97,7 @@ def _create(asked: CountTokens) -> Create:
         tools=[_tool(tool, f"tools[{index}]") for index, tool in enumerate(asked.tools or ())],
         tool_choice=_choice(choice),
         parallel_tool_calls=not (choice and choice.disable_parallel_tool_use),
-        reasoning=effort if thinking else None,
+        reasoning=effort,
     )
 
 

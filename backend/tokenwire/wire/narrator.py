@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 Kind = Literal["message", "reasoning", "function_call"]
 
 _PREFIX: Final[dict[Kind, str]] = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
-_BARE: Final = '"logprobs":[]'
 
 
 @dataclass(slots=True, kw_only=True)
@@ -220,7 +219,7 @@ def told_items(said: Sequence[Event]) -> list[Told]:
                 items[-1].status = msgspec.json.decode(event.json, type=_Added).item.status
             case "response.output_text.delta":
                 items[-1].texts.append(event.delta)
-                if _BARE not in event.json[: len(items[-1].head)]:
+                if not event.is_bare:
                     items[-1].logprobs.extend(msgspec.json.decode(event.json, type=_Delta).logprobs)
             case "response.reasoning_text.delta" | "response.function_call_arguments.delta":
                 items[-1].texts.append(msgspec.json.decode(event.json, type=_Delta).delta)
