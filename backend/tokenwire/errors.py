@@ -13,7 +13,13 @@ which door will show it.
     │   ├── PreviousResponseNotFound    the parent is neither in the connection cache nor stored
     │   ├── InvalidStartingAfter        a cursor beyond the log
     │   ├── ContextLengthExceeded       the prompt is longer than the model's context
-    │   └── UnsupportedParameter        a standard field that this server does not implement
+    │   ├── UnsupportedParameter        a standard field that this server does not implement
+    │   └── NotSteered                  what should follow a steered response was refused, or ...
+    │       ├── InvalidSteer            ... it isn't a message of the user
+    │       ├── SteeringNotSupported    ... this response takes none
+    │       ├── TooManySteers           ... too much waits for it already
+    │       ├── AlreadyCompleted        ... it has ended
+    │       └── NotActive               ... it was cancelled, or it failed
     ├── ForbiddenOrigin, MisdirectedHost, TooLarge, MethodNotAllowed, UpgradeRequired
     ├── NotFound
     │   ├── ModelNotFound
@@ -113,6 +119,24 @@ class ContextLengthExceeded(InvalidRequest): ...
 class UnsupportedParameter(InvalidRequest): ...
 
 
+class NotSteered(InvalidRequest): ...
+
+
+class InvalidSteer(NotSteered): ...
+
+
+class SteeringNotSupported(NotSteered): ...
+
+
+class TooManySteers(NotSteered): ...
+
+
+class AlreadyCompleted(NotSteered): ...
+
+
+class NotActive(NotSteered): ...
+
+
 class ForbiddenOrigin(TokenwireError): ...
 
 
@@ -178,6 +202,12 @@ ENDINGS: dict[type[TokenwireError], Ending] = {
     InvalidStartingAfter: Ending("invalid_starting_after", 400),
     ContextLengthExceeded: Ending("context_length_exceeded", 400),
     UnsupportedParameter: Ending("unsupported_parameter", 400),
+    NotSteered: Ending("successor_creation_failed", 400),
+    InvalidSteer: Ending("invalid_input", 400),
+    SteeringNotSupported: Ending("steering_not_supported", 400),
+    TooManySteers: Ending("too_many_pending_steers", 400),
+    AlreadyCompleted: Ending("response_already_completed", 400),
+    NotActive: Ending("response_not_active", 400),
     ForbiddenOrigin: Ending("forbidden_origin", 403, "permission_error"),
     MisdirectedHost: Ending("misdirected_host", 421, "invalid_request_error"),
     TooLarge: Ending("request_too_large", 413),

@@ -28,6 +28,7 @@ from tokenwire.engine.supervisor import Supervisor
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
 from tokenwire.generation.ids import new_id
+from tokenwire.generation.steering import Steering
 from tokenwire.history.store import Store
 from tokenwire.history.values import CannotOpen, ReadFailed, SaveFailed
 from tokenwire.memory import StoredRecords
@@ -121,21 +122,22 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
         )
         writing = tasks.create_task(store.run(), name="history writer")
         generations = _generations(settings, supervisor, records, tasks)
-        hub, sockets = Hub(store.conversation), Sockets()
+        hub = Hub(store.conversation)
         supervisor.subscribe(hub.model_changed)
         hub.follow(generations)
         _collect_seldom(supervisor)
+        steering = Steering(generations, tasks)
+        parts = _parts(settings, generations, steering, supervisor, store, hub)
         service = [
             tasks.create_task(generations.run(), name="generations"),
             tasks.create_task(hub.run(), name="hub"),
-            tasks.create_task(sockets.run(), name="sockets"),
+            tasks.create_task(parts.sockets.run(), name="sockets"),
         ]
         engines.preimport()
         supervisor.load(default)
         if count := await generations.take_up(unfinished):
             log.warning("%d answers that were running go on.", count)
         try:
-            parts = _parts(settings, generations, supervisor, store, hub, sockets)
             yield _House(parts, supervisor, settings.drain_timeout)
         finally:
             await generations.close()
@@ -187,10 +189,10 @@ def _generations(
 def _parts(
     settings: Settings,
     generations: Generations,
+    steering: Steering,
     supervisor: Supervisor,
     store: Store,
     hub: Hub,
-    sockets: Sockets,
 ) -> Parts:
     metrics = Metrics()
     metrics.gauge("tokenwire_running", "Answers that are being made", lambda: generations.running)
@@ -198,6 +200,7 @@ def _parts(
     metrics.gauge("tokenwire_waiting", "Requests in the line", lambda: generations.waiting)
     return Parts(
         generations=generations,
+        steering=steering,
         models=supervisor,
         store=store,
         hub=hub,
@@ -205,7 +208,7 @@ def _parts(
         user_id=USER_ID,
         page=PAGE,
         server_id=new_id("srv"),
-        sockets=sockets,
+        sockets=Sockets(),
         limits=DoorLimits(max_message_bytes=settings.max_message_bytes),
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.allowed_origins,

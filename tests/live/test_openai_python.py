@@ -6,7 +6,12 @@ from collections.abc import Generator
 
 import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError, OpenAI
-from openai.types.responses import Response, ResponseCompletedEvent, ResponseIncompleteEvent
+from openai.types.responses import (
+    Response,
+    ResponseCompletedEvent,
+    ResponseCreatedEvent,
+    ResponseIncompleteEvent,
+)
 
 from support.server import Server
 
@@ -332,3 +337,31 @@ def test_a_response_is_cancelled_and_deleted(client: OpenAI) -> None:
     client.responses.delete(running.id)
     with pytest.raises(NotFoundError):
         client.responses.retrieve(running.id)
+
+
+def test_a_steered_answer_is_gone_on_with_on_the_warm_prefix(client: OpenAI) -> None:
+    story = "Remember these words: " + " ".join(f"word{n}" for n in range(40)) + ". " + COUNT
+    id, ends, kinds = "", list[Response](), list[str]()
+    with client.responses.connect() as connection:
+        connection.response.create(model=MODEL, input=story, stream_id="a", temperature=0)
+        for event in connection:
+            kinds.append(event.type)
+            if isinstance(event, ResponseCreatedEvent):
+                id = event.response.id
+            elif event.type == "response.output_text.delta" and kinds.count(event.type) == 1:
+                connection.response.steer(previous_response_id=id, input="Hello!")
+            elif isinstance(event, (ResponseCompletedEvent, ResponseIncompleteEvent)):
+                ends.append(event.response)
+                if len(ends) == 2:
+                    break
+    first, last = ends
+    assert "response.steer.accepted" in kinds
+    assert first.incomplete_details is not None
+    assert str(first.incomplete_details.reason) == "steered"
+    assert kinds[kinds.index("response.incomplete") + 1] == "response.created"
+    assert last.previous_response_id == first.id
+    assert (last.status, bool(last.output_text)) == ("completed", True)
+    assert first.usage is not None
+    assert last.usage is not None
+    assert last.usage.input_tokens > first.usage.input_tokens + first.usage.output_tokens
+    assert last.usage.input_tokens_details.cached_tokens >= first.usage.input_tokens // 2

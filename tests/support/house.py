@@ -22,6 +22,7 @@ from hypercorn.config import Config
 from support.scripted import ScriptedEngine, ScriptedEngines
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
+from tokenwire.generation.steering import Steering
 from tokenwire.history.store import Store
 from tokenwire.memory import StoredRecords
 from tokenwire.metrics import Metrics
@@ -83,6 +84,7 @@ async def open_house(
         engines.subscribe(hub.model_changed)
         parts = Parts(
             generations=generations,
+            steering=Steering(generations, tasks),
             models=engines,
             store=store,
             hub=hub,

@@ -214,7 +214,7 @@ def test_json_that_is_nested_too_deeply_is_refused(opening: str) -> None:
         parse_frame(opening * 100_000, extension=True)
 
 
-@pytest.mark.parametrize("kind", ["response.steer", "nonsense", None, 5, ["response.create"]])
+@pytest.mark.parametrize("kind", ["response.inject", "nonsense", None, 5, ["response.create"]])
 def test_a_type_that_is_not_spoken_is_refused(kind: object) -> None:
     with pytest.raises(UnknownEventType) as caught:
         parse_frame(frame(type=kind), extension=True)

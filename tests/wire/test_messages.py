@@ -59,3 +59,18 @@ def test_a_thought_without_words_is_not_told() -> None:
     items = canonical_input([{"type": "reasoning"}, {"role": "assistant", "content": "a"}])
 
     assert chat_messages(None, items) == [{"role": "assistant", "content": "a"}]
+
+
+def test_a_result_stands_beside_its_call_whatever_was_said_before_it_came() -> None:
+    calls: list[object] = [
+        {"type": "function_call", "call_id": f"c{n}", "name": "f", "arguments": "{}"}
+        for n in range(2)
+    ]
+    results: list[object] = [
+        {"type": "function_call_output", "call_id": f"c{n}", "output": str(n)} for n in range(2)
+    ]
+    said: object = {"role": "user", "content": "Hurry!"}
+    messages = chat_messages(None, canonical_input([*calls, said, *results]))
+    assert [(message["role"], message["content"]) for message in messages] == [
+        *(("assistant", ""), ("tool", "0"), ("tool", "1"), ("user", "Hurry!")),
+    ]

@@ -18,6 +18,7 @@ from tokenwire.wire.commands import Attach, Cancel, Create
 from tokenwire.wire.events import Event
 from tokenwire.wire.items import Item
 from tokenwire.wire.session import Session, SessionLimits
+from tokenwire.wire.steering import Steer
 
 
 Json = dict[str, object]
@@ -91,7 +92,7 @@ class Client:
     def _wake(self) -> None:
         self.wakes += 1
 
-    def send(self, kind: str, **fields: object) -> Cancel | Attach | None:
+    def send(self, kind: str, **fields: object) -> Cancel | Attach | Steer | None:
         return self.session.receive(json.dumps({"type": kind, **fields}))
 
     def create(self, lane: str | None = None, **fields: object) -> None:

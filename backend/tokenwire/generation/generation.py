@@ -17,9 +17,9 @@ from tokenwire.engine.base import Delta, Resume
 from tokenwire.errors import ServerError, TokenwireError
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.notices import Notices
-from tokenwire.generation.orders import Order, plan_of, render, sampling_of, show_defaults
+from tokenwire.generation.orders import Order, render, sampling_of, show_defaults
 from tokenwire.generation.outcome import Outcome, Stopwatch, failed, outcome_of
-from tokenwire.generation.records import Beginning, Finish
+from tokenwire.generation.records import Finish
 from tokenwire.generation.transcript import Said, Transcript
 from tokenwire.wire.events import Event, Response, usage
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 FLUSH_CHARACTERS = 4096
 UNREAD_S = 5.0
 
-StopReason = Literal["cancelled", "interrupted", "suspended"]
+StopReason = Literal["cancelled", "steered", "interrupted", "suspended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +152,13 @@ class Generation:
     def cancel(self) -> None:
         """End it as cancelled. Idempotent; an answer that has ended stays as it is."""
         self._stop("cancelled")
+
+    def steer(self) -> None:
+        """End it at this token, for another to go on from here; one that has begun to call a tool
+        goes on to its end.
+        """
+        if not self._said.calling:
+            self._stop("steered")
 
     def interrupt(self) -> None:
         """Stop because the server stops: one that is durable is left for the next server to go on
@@ -357,8 +364,8 @@ class Generation:
         if self._ending:
             return
         if self._stop_reason is not None:
-            # What is being left to the next server would go on there.
-            if self._stop_reason == "suspended" and reason == "cancelled":
+            # What is being left to the next server would go on there, what is steered in another.
+            if self._stop_reason in ("suspended", "steered") and reason == "cancelled":
                 self._stop_reason = reason
             return
         self._watch.mark("stopped")
@@ -370,20 +377,6 @@ class Generation:
     def _stopped(self) -> Outcome:
         if self._stop_reason == "cancelled":
             return Outcome("cancelled", "abort", reason="cancelled")
+        if self._stop_reason == "steered":
+            return Outcome("incomplete", "abort", reason="steered")
         return Outcome("incomplete", "abort", reason="interrupted")
-
-
-def beginning_of(generation: Generation, parent_id: str | None) -> Beginning:
-    """What is saved of a generation before it is acknowledged."""
-    order = generation.order
-    # A parent that was never stored leaves its items with the first stored child.
-    loose = order.context if parent_id is None else []
-    return Beginning(
-        response=generation.response,
-        user_id=order.user_id,
-        input=[*loose, *order.input],
-        parent_id=parent_id,
-        idempotency_key=order.create.idempotency_key,
-        durable=order.durable,
-        plan=plan_of(order, generation.item_id),
-    )

@@ -23,12 +23,13 @@ from tokenwire.errors import (
     TokenwireError,
 )
 from tokenwire.generation.admission import AdmissionLimits, Line
-from tokenwire.generation.generation import Generation, Tools, beginning_of
+from tokenwire.generation.generation import Generation, Tools
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.intake import Asker, Intake
 from tokenwire.generation.journal import Journal
 from tokenwire.generation.orders import show_defaults
 from tokenwire.generation.pacer import Pacer
+from tokenwire.generation.records import beginning_of
 from tokenwire.generation.replay import Replay
 from tokenwire.generation.takeup import take_up
 from tokenwire.wire.events import new_response
@@ -142,13 +143,12 @@ class Generations:
         order, parent_id, prompt = await self._intake.take(create, asker)
         # Again, as `close` ends only what it can see; from here to `_live` nothing waits.
         self._refuse_when_draining()
-        store = create.store is not False
         response = new_response(
             create,
             response_id=new_id("resp"),
             model=order.model,
             created_at=int(time.time()),
-            store=store,
+            store=create.store is not False,
         )
         response.previous_response_id = create.parent_id or parent_id
         engine = self._engines.ready(order.model)
@@ -205,7 +205,7 @@ class Generations:
         self, user_id: str, response_id: str, starting_after: int = -1
     ) -> Generation | Replay:
         """A response to read. Raises ResponseNotFound, StreamExpired or InvalidStartingAfter."""
-        source: Generation | Replay | None = self._own(user_id, response_id)
+        source: Generation | Replay | None = self.own(user_id, response_id)
         if source is None:
             status = await self._records.status(user_id, response_id)
             events = await self._records.events(user_id, response_id)
@@ -238,7 +238,7 @@ class Generations:
 
     async def get(self, user_id: str, response_id: str) -> dict[str, object]:
         """The Response resource. Raises ResponseNotFound."""
-        generation = self._own(user_id, response_id)
+        generation = self.own(user_id, response_id)
         if generation is not None:
             return await self._resource(generation)
         if (resource := await self._records.get(user_id, response_id)) is None:
@@ -247,7 +247,7 @@ class Generations:
 
     async def input_items(self, user_id: str, response_id: str) -> list[Item]:
         """What a response was made from, oldest first. Raises ResponseNotFound."""
-        generation = self._own(user_id, response_id)
+        generation = self.own(user_id, response_id)
         if generation is not None:
             return [*generation.order.context, *generation.order.input]
         if (items := await self._records.input_items(user_id, response_id)) is None:
@@ -261,7 +261,7 @@ class Generations:
 
     async def begin_cancel(self, user_id: str, response_id: str) -> None:
         """Ask a running response to end; its log says when it has. Raises ResponseNotFound."""
-        if (generation := self._own(user_id, response_id)) is not None:
+        if (generation := self.own(user_id, response_id)) is not None:
             generation.cancel()
         elif await self._records.status(user_id, response_id) is None:
             raise _not_found(response_id)
@@ -270,7 +270,7 @@ class Generations:
         """End a running response; one that has ended is returned unchanged. Raises
         ResponseNotFound.
         """
-        generation = self._own(user_id, response_id)
+        generation = self.own(user_id, response_id)
         if generation is None:
             return await self.get(user_id, response_id)
         generation.cancel()
@@ -281,7 +281,7 @@ class Generations:
         """Forget a response and what continues it; a running one is cancelled first. Raises
         ResponseNotFound.
         """
-        generation = self._own(user_id, response_id)
+        generation = self.own(user_id, response_id)
         if generation is not None:
             await self.cancel(user_id, response_id)
             self._drop(response_id)
@@ -317,8 +317,7 @@ class Generations:
     async def close(self) -> None:
         """Stop all that runs, saved: what is durable goes on with the next server."""
         self._draining = True
-        running = [g for g in self._live.values() if not g.ended]
-        for generation in running:
+        for generation in (running := [g for g in self._live.values() if not g.ended]):
             generation.interrupt()
         await asyncio.gather(*(generation.finished() for generation in running))
         await self._journal.flush()
@@ -340,10 +339,11 @@ class Generations:
         )
 
     def _is_running(self, user_id: str, response_id: str) -> bool:
-        generation = self._own(user_id, response_id)
+        generation = self.own(user_id, response_id)
         return generation is not None and not generation.ended
 
-    def _own(self, user_id: str, response_id: str) -> Generation | None:
+    def own(self, user_id: str, response_id: str) -> Generation | None:
+        """A response that runs, or ended lately."""
         generation = self._live.get(response_id)
         return generation if generation is not None and generation.user_id == user_id else None
 

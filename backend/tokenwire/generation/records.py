@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from tokenwire.generation.orders import plan_of
+
 
 if TYPE_CHECKING:
+    from tokenwire.generation.generation import Generation
     from tokenwire.wire.events import Response
     from tokenwire.wire.items import Item
 
@@ -30,6 +33,22 @@ class Beginning:
     idempotency_key: str | None
     durable: bool
     plan: dict[str, object] | None = None
+
+
+def beginning_of(generation: Generation, parent_id: str | None) -> Beginning:
+    """What is saved of a generation before it is acknowledged."""
+    order = generation.order
+    # A parent that was never stored leaves its items with the first stored child.
+    loose = order.context if parent_id is None else []
+    return Beginning(
+        response=generation.response,
+        user_id=order.user_id,
+        input=[*loose, *order.input],
+        parent_id=parent_id,
+        idempotency_key=order.create.idempotency_key,
+        durable=order.durable,
+        plan=plan_of(order, generation.item_id),
+    )
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

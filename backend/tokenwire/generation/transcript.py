@@ -73,6 +73,13 @@ class Transcript:
         """Whether nothing of the answer was said or is pending."""
         return not self._narrator.items and not self._pending
 
+    @property
+    def calling(self) -> bool:
+        """Whether a call of a tool was said or is pending."""
+        return any(told.kind == "function_call" for told in self._narrator.items) or any(
+            delta.calls for delta in self._pending
+        )
+
     def tell(
         self,
         name: str,

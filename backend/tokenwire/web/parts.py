@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tokenwire.engine.base import Engine, ModelState, StageListener
     from tokenwire.generation.generations import Generations
+    from tokenwire.generation.steering import Steering
     from tokenwire.history.store import Store
     from tokenwire.metrics import Metrics
     from tokenwire.web.hub import Hub
@@ -59,6 +60,7 @@ class Parts:
     """Everything a door may use."""
 
     generations: Generations
+    steering: Steering
     models: Models
     store: Store
     hub: Hub

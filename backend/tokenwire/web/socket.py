@@ -16,8 +16,10 @@ from tokenwire.generation.ids import new_id
 from tokenwire.generation.intake import Asker
 from tokenwire.web.objects import model_object
 from tokenwire.web.page import build_id
+from tokenwire.web.steers import Steers
 from tokenwire.wire.commands import Attach, Cancel, Create
 from tokenwire.wire.session import Session
+from tokenwire.wire.steering import Steer
 
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Connection:
         self._asker = Asker(
             parts.user_id, durable=extension, cached=self._session.cached, origin=self.id
         )
+        self._steers = Steers(parts, self._session, self._asker)
         self._born = self._sent_at = self._loop.time()
         self._asked_at = 0.0
         self._pumping = self._sending = self._over = False
@@ -126,7 +129,9 @@ class Connection:
             log.exception("Connection %s failed", self.id)
             self._peer.close(INTERNAL_ERROR)
             return
-        if command is not None:
+        if isinstance(command, Steer):
+            self._steers.steer(command)
+        elif command is not None:
             self._orders.append(command)
             if self._obeying is None:
                 self._obeying = self._loop.create_task(self._obey_all(), name=f"{self.id} orders")
@@ -135,7 +140,7 @@ class Connection:
         elif self._session.overfull or len(self._orders) > MOST_ORDERS:
             self._peer.close(POLICY)
 
-    def _read(self, frame: str | bytes) -> Cancel | Attach | None:
+    def _read(self, frame: str | bytes) -> Cancel | Attach | Steer | None:
         if not isinstance(frame, str):
             self._session.refuse(InvalidJson("A frame must be text, not binary."), None)
             self._malformed += 1
@@ -236,7 +241,7 @@ class Connection:
 
     async def _start(self, create: Create) -> None:
         try:
-            source = await self._parts.generations.start(create, self._asker)
+            source = await self._parts.steering.start(create, self._asker)
         except TokenwireError as error:
             self._session.failed(create, error)
         except Exception:  # one request must not take the other lanes with it

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tokenwire.errors import InvalidJson, InvalidRequest, InvalidStreamId, UnknownEventType
 from tokenwire.wire.checked import JsonObject, convert, decode_object
 from tokenwire.wire.items import Item, canonical_input
+from tokenwire.wire.steering import Steer
 from tokenwire.wire.tools import (
     ReasoningFields,
     Scalar,
@@ -177,10 +178,11 @@ class Ignored(msgspec.Struct):
     """A message that is legal and has no effect here."""
 
 
-Command = Create | Cancel | Attach | Detach | Ping | Ignored
+Command = Create | Steer | Cancel | Attach | Detach | Ping | Ignored
 
 _STANDARD: Final[dict[str, type[Command]]] = {
     "response.create": Create,
+    "response.steer": Steer,
     "response.cancel": Cancel,
     "response.processed": Ignored,
 }

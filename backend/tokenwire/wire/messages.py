@@ -36,7 +36,7 @@ def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Messa
         if kind == "function_call_output":
             turn = None
             output = {"tool_call_id": item["call_id"], "content": item["output"]}
-            messages.append({"role": "tool", **output})
+            messages.insert(_beside_call(messages, item["call_id"]), {"role": "tool", **output})
             continue
         role = str(item.get("role", "assistant"))
         if role != "assistant":
@@ -53,6 +53,20 @@ def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Messa
     for message in messages:
         message.setdefault("content", "")
     return messages
+
+
+def _beside_call(messages: list[Message], call_id: object) -> int:
+    """Where the output of a call stands: what was said before it came, while the client ran the
+    tool, comes after it, as templates want it.
+    """
+    for index in range(len(messages) - 1, -1, -1):
+        calls = cast("list[Message]", messages[index].get("tool_calls") or [])
+        if any(call["id"] == call_id for call in calls):
+            place = index + 1
+            while place < len(messages) and messages[place]["role"] == "tool":
+                place += 1
+            return place
+    return len(messages)
 
 
 def _with_summary(messages: list[Message], summary: str) -> Message:

@@ -8,10 +8,10 @@ after a position.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -34,57 +34,19 @@ from tokenwire.wire.commands import (
     parse_frame,
     read_refused,
 )
+from tokenwire.wire.frames import framed
 from tokenwire.wire.kept import snapshot
+from tokenwire.wire.lanes import Lane, Source
+from tokenwire.wire.steering import Steer
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from tokenwire.wire.events import Event
     from tokenwire.wire.items import Item
 
 
 _encode = msgspec.json.Encoder().encode
-_BRACKETS = 2
-
-
-class ReadableLog(Protocol):
-    """What a session reads: an append-only log of events."""
-
-    @property
-    def closed(self) -> bool: ...
-
-    @property
-    def last_sequence_number(self) -> int: ...
-
-    def after(self, sequence_number: int, most: int | None = None) -> Sequence[Event]: ...
-
-    def watch(self, changed: Callable[[], None]) -> Callable[[], None]: ...
-
-
-class Source(Protocol):
-    """A response as a session sees it."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def log(self) -> ReadableLog: ...
-
-    @property
-    def status(self) -> str: ...
-
-    def join(self) -> None:
-        """Someone reads it now."""
-        ...
-
-    def leave(self) -> None:
-        """Who joined has gone, or has read to the end."""
-        ...
-
-    def chain(self) -> list[Item] | None:
-        """For a response that is not stored: the items that its successor continues from."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,27 +62,6 @@ class SessionLimits:
     max_batch: int = 256
 
 
-@dataclass(slots=True)
-class _Lane:
-    """A lane: what it reads now, from where, and the creates that wait behind it."""
-
-    name: str | None
-    source: Source | None = None
-    # The source's own, which is looked at for each event.
-    log: ReadableLog | None = None
-    cursor: int = -1
-    ahead: Sequence[Event] = ()
-    create: Create | None = None
-    starting: bool = False
-    cancelled: bool = False
-    waiting: deque[Create] = field(default_factory=deque[Create])
-    unwatch: Callable[[], None] | None = None
-
-    @property
-    def busy(self) -> bool:
-        return self.starting or self.source is not None
-
-
 class Session:
     """One connection. `wake` is called when there may be something to send or to start."""
 
@@ -128,9 +69,9 @@ class Session:
         self.extension = extension
         self._limits = limits
         self._wake = wake
-        self._lanes: dict[str | None, _Lane] = {}
+        self._lanes: dict[str | None, Lane] = {}
         self._outbox: list[str] = []
-        self._changed: dict[str | None, _Lane] = {}
+        self._changed: dict[str | None, Lane] = {}
         self._cache: OrderedDict[str, tuple[str | None, list[Item]]] = OrderedDict()
         self._number = 0
         # Creates that wait, if only for their lanes.
@@ -139,7 +80,7 @@ class Session:
 
     # What comes in
 
-    def receive(self, text: str) -> Cancel | Attach | None:
+    def receive(self, text: str) -> Cancel | Attach | Steer | None:
         """Take one frame. Returns what the door must do; creates wait for `next_create`.
 
         A frame that is wrong is answered with an error event; the connection stays usable.
@@ -154,13 +95,13 @@ class Session:
             self.refuse(error, refused.stream_id)
             return None
 
-    def _accept(self, command: Command) -> Cancel | Attach | None:
+    def _accept(self, command: Command) -> Cancel | Attach | Steer | None:
         match command:
             case Create():
                 self._enqueue(command)
             case Cancel():
                 return self._resolve_cancel(command)
-            case Attach():
+            case Attach() | Steer():
                 return command
             case Detach():
                 self._detach(command.stream_id)
@@ -196,6 +137,7 @@ class Session:
         lane = self._lanes.get(stream_id)
         if lane is None or lane.source is None:
             raise ResponseNotFound("Nothing is read on this lane.", param="stream_id")
+        lane.held = False
         self._free(lane)
 
     # What runs
@@ -252,6 +194,40 @@ class Session:
             lane.ahead = snapshot(source.log.after(-1))
             lane.cursor = lane.ahead[-1].sequence_number if lane.ahead else -1
 
+    def lane_of(self, response_id: str) -> str | None:
+        """The lane that reads a response. Raises ResponseNotFound."""
+        for lane in self._lanes.values():
+            if lane.source is not None and lane.source.id == response_id:
+                return lane.name
+        raise ResponseNotFound(
+            f"Response {response_id!r} is not being read on this connection.",
+            param="previous_response_id",
+        )
+
+    def hold(self, stream_id: str | None) -> None:
+        """Keep a lane for what follows the response that it reads."""
+        self._lanes[stream_id].held = True
+
+    def after_read(self, stream_id: str | None, then: Callable[[], None]) -> None:
+        """Call `then` when a lane that is held has read its response to the end."""
+        lane = self._lanes[stream_id]
+        if lane.source is not None and lane.held:
+            lane.then.append(then)
+        else:
+            then()
+
+    def follow(self, stream_id: str | None, create: Create, source: Source) -> None:
+        """A lane that is held reads what follows; one that was left doesn't."""
+        lane = self._lanes[stream_id]
+        if lane.held:
+            lane.held, lane.create = False, create
+            self._read(lane, source, -1)
+
+    def release(self, stream_id: str | None) -> None:
+        """Nothing follows: the lane is free for others."""
+        self._lanes[stream_id].held = False
+        self._wake()
+
     def cached(self, response_id: str) -> list[Item] | None:
         """The items of an earlier response of this connection that was not stored."""
         if (entry := self._cache.get(response_id)) is None:
@@ -280,7 +256,9 @@ class Session:
         changed, self._changed = self._changed, {}
         for lane in changed.values():
             events += self._take_lane(lane)
-        return self._framed(events) if self.extension and len(events) > 1 else events
+        if not self.extension or len(events) < 2:
+            return events
+        return framed(events, self._limits.max_frame_bytes)
 
     @property
     def overfull(self) -> bool:
@@ -300,29 +278,30 @@ class Session:
         for lane in self._lanes.values():
             self.waiting -= len(lane.waiting)
             lane.waiting.clear()
+            lane.held = False
             self._free(lane)
 
-    def _lane(self, name: str | None) -> _Lane:
+    def _lane(self, name: str | None) -> Lane:
         if (lane := self._lanes.get(name)) is not None:
             return lane
         if name is not None and sum(n is not None for n in self._lanes) >= self._limits.max_lanes:
             raise StreamLimitReached(
                 f"A connection has at most {self._limits.max_lanes} named lanes.", param="stream_id"
             )
-        lane = self._lanes[name] = _Lane(name)
+        lane = self._lanes[name] = Lane(name)
         return lane
 
-    def _read(self, lane: _Lane, source: Source, after: int) -> None:
+    def _read(self, lane: Lane, source: Source, after: int) -> None:
         source.join()
         lane.source, lane.log, lane.cursor = source, source.log, after
         lane.unwatch = lane.log.watch(partial(self._mark, lane))
         self._mark(lane)
 
-    def _mark(self, lane: _Lane) -> None:
+    def _mark(self, lane: Lane) -> None:
         self._changed[lane.name] = lane
         self._wake()
 
-    def _take_lane(self, lane: _Lane) -> list[str]:
+    def _take_lane(self, lane: Lane) -> list[str]:
         if (log := lane.log) is None:
             return []
         events = log.after(lane.cursor, self._limits.max_batch)
@@ -336,7 +315,7 @@ class Session:
             self._ended(lane, lane.source)
         return [event.on_lane(lane.name) for event in events]
 
-    def _ended(self, lane: _Lane, source: Source) -> None:
+    def _ended(self, lane: Lane, source: Source) -> None:
         if source.status == "failed":
             self._evict(lane.name, lane.create.parent_id if lane.create else None)
         elif (chain := source.chain()) is not None:
@@ -352,33 +331,15 @@ class Session:
         if parent in self._cache and self._cache[parent][0] == lane:
             del self._cache[parent]
 
-    def _free(self, lane: _Lane) -> None:
+    def _free(self, lane: Lane) -> None:
         if lane.unwatch is not None:
             lane.unwatch()
         if lane.source is not None:
             lane.source.leave()
         lane.source, lane.log, lane.unwatch, lane.create, lane.ahead = None, None, None, None, ()
-
-    def _framed(self, events: list[str]) -> list[str]:
-        frames: list[str] = []
-        batch: list[str] = []
-        size = _BRACKETS
-        for event in events:
-            added = _bytes(event) + 1
-            if batch and size + added > self._limits.max_frame_bytes:
-                frames.append(_frame(batch))
-                batch, size = [], _BRACKETS
-            batch.append(event)
-            size += added
-        return [*frames, _frame(batch)] if batch else frames
+        told, lane.then = lane.then, []
+        for then in told:
+            then()
 
 
 def _nothing() -> None: ...
-
-
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
-
-
-def _frame(events: list[str]) -> str:
-    return events[0] if len(events) == 1 else f"[{','.join(events)}]"
