@@ -20,6 +20,8 @@ from tokenwire.config import Settings
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+# Of clients that are no part of the test packages; what is written there was tried by hand.
+NEEDING = re.findall(r"^```(\w+) needs=([\w,-]+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 WRITTEN = "127.0.0.1:8000"
 
 
@@ -79,6 +81,19 @@ def test_the_python_blocks_run(server: Server, source: str) -> None:
 
 @pytest.mark.live
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("module", "source"), [(needs, body) for name, needs, body in NEEDING if name == "python"]
+)
+def test_the_blocks_of_other_clients_run_where_those_are_installed(
+    server: Server, module: str, source: str
+) -> None:
+    compile(source, "README.md", "exec")
+    pytest.importorskip(module)
+    assert "1, 2, 3, 4, 5" in run([sys.executable, "-c"], server, source)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(120)
 def test_the_browser_block_runs(server: Server, tmp_path: Path) -> None:
     (source,) = blocks("js")
     # Node 20 has no WebSocket of its own; `ws` has the browser's interface.
@@ -100,3 +115,9 @@ def test_the_two_commands_are_there() -> None:
 
 def test_every_block_is_of_a_language_that_is_run() -> None:
     assert {name for name, _ in BLOCKS} == {"sh", "bash", "python", "js"}
+
+
+def test_what_other_clients_are_told_names_this_server() -> None:
+    assert NEEDING
+    assert README.count("```") == 2 * (len(BLOCKS) + len(NEEDING))
+    assert all(WRITTEN in body for _, _, body in NEEDING)

@@ -129,6 +129,54 @@ async def test_what_came_of_a_tool_and_who_speaks_reach_the_model(tmp_path: Path
     assert prompt[3] == {"role": "tool", "tool_call_id": "call_a", "content": "42"}
 
 
+SCHEMA: Any = {"type": "object", "properties": {"x": {"type": "integer"}}}
+FORMAT: Any = {"type": "json_schema", "schema": SCHEMA}
+
+
+async def test_a_format_an_effort_and_a_strict_tool_reach_the_model(tmp_path: Path) -> None:
+    async with open_client(tmp_path) as (client, house):
+        await client.messages.create(
+            **ASK,
+            output_config={"effort": "max", "format": FORMAT},
+            tools=[TOOL | {"strict": True}],
+        )
+        await client.messages.create(**ASK, extra_body={"output_format": FORMAT})
+        await client.messages.create(**ASK)
+        told, older, plain = house.engine.forms
+
+    assert told.text_format["schema"] == older.text_format["schema"] == SCHEMA
+    assert told.template["reasoning_effort"] == "max"
+    assert told.tools[0]["strict"] is True
+    assert (plain.text_format, plain.template) == ({"type": "text"}, {})
+
+
+async def test_an_answer_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
+    begun: Any = [
+        {"role": "user", "content": "Hi"},
+        {"role": "system", "content": "Be kind."},
+        {"role": "assistant", "content": "I"},
+    ]
+    async with open_client(tmp_path) as (client, house):
+        await client.messages.create(model=MODEL, max_tokens=50, messages=begun)
+        (form,), (prompt,) = house.engine.forms, house.engine.prompts
+
+    assert form.continues
+    assert form.template["enable_thinking"] is False
+    assert [one["role"] for one in prompt] == ["user", "system", "assistant"]
+
+
+async def test_a_thread_is_refused_in_the_way_that_their_sdk_goes_on_from(tmp_path: Path) -> None:
+    async with open_client(tmp_path) as (client, house):
+        answer = await house.http.post("/v1/messages", json=ASK | {"thread": {"type": "create"}})
+        assert (await client.messages.create(**ASK)).content
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"] == {
+        "error_code": "thread_unsupported_request",
+        "unsupported": ["thread"],
+    }
+
+
 async def test_an_answer_that_was_cut_says_so(tmp_path: Path) -> None:
     cut: list[Delta | Exception] = [Delta("One", (1,)), Delta("", (2,), "length")]
     async with open_client(tmp_path, ScriptedEngine(lambda _text, _sampling: cut)) as (client, _):
@@ -146,7 +194,17 @@ async def test_tokens_are_counted(tmp_path: Path) -> None:
     [
         ({"max_tokens": 0}, "max_tokens"),
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "system", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        (
+            {
+                "messages": [
+                    {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "z"}]}
+                ]
+            },
+            "messages",
+        ),
+        ({"output_config": {"format": {"type": "xml"}}}, "xml"),
+        ({"output_config": {"effort": "some"}}, "output_config.effort"),
         ({"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "image"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "content[0].text"),

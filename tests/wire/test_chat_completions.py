@@ -76,6 +76,22 @@ def test_fields_that_nobody_knows_are_tolerated() -> None:
     parse_chat({"messages": MESSAGES, "frobnicate": 1, "stream_options": {"new": 1}})
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"top_logprobs": 0}, {"logprobs": False, "top_logprobs": 0}, {"reasoning_effort": "max"}],
+)
+def test_what_asks_for_nothing_strange_is_taken(fields: dict[str, object]) -> None:
+    create_of(**fields)
+
+
+@pytest.mark.parametrize("content", [None, "", []])
+def test_an_assistant_may_have_said_nothing(content: object) -> None:
+    said: dict[str, object] = {"role": "assistant", "content": content}
+    create = create_of(messages=[*MESSAGES, said, *MESSAGES])
+
+    assert [item["role"] for item in create.items] == ["user", "assistant", "user"]
+
+
 REFUSALS: list[tuple[dict[str, object], type[TokenwireError], str]] = [
     ({"messages": []}, InvalidRequest, "messages"),
     ({"messages": "Hi"}, InvalidRequest, "messages"),

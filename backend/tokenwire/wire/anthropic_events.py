@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from tokenwire.wire.anthropic_messages import THREAD
 from tokenwire.wire.checked import JsonObject
 from tokenwire.wire.items import Item, item_text
 
@@ -111,8 +112,12 @@ def message_usage(response: Response) -> JsonObject:
 
 def error_body(error: TokenwireError) -> JsonObject:
     """The error in the shape of this dialect."""
-    kind = ERRORS.get(error.ending.status, "api_error")
-    return {"type": "error", "error": {"type": kind, "message": error.message}}
+    body: JsonObject = {"type": ERRORS.get(error.ending.status, "api_error")}
+    body["message"] = error.message
+    if error.param == THREAD:
+        # Their SDK then goes on by itself, without a thread.
+        body["details"] = {"error_code": "thread_unsupported_request", "unsupported": [THREAD]}
+    return {"type": "error", "error": body}
 
 
 def _block(item: Item, *, begun: bool = False) -> JsonObject:

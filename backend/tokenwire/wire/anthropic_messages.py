@@ -5,19 +5,29 @@ A third spelling of the same language. Refuses to know what becomes of a create.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 import msgspec
 from msgspec import Meta
 
 from tokenwire.errors import InvalidRequest, UnsupportedParameter
 from tokenwire.wire.checked import JsonObject, convert
-from tokenwire.wire.commands import MAX_STOPS, Create, Fraction, ShortText, check_create
+from tokenwire.wire.commands import (
+    MAX_STOPS,
+    Create,
+    Fraction,
+    ShortText,
+    TextFields,
+    check_create,
+)
 from tokenwire.wire.items import Item, canonical_item, text_field
-from tokenwire.wire.tools import ReasoningFields
+from tokenwire.wire.tools import Effort, ReasoningFields, parse_text_format
 
 
 _encode = msgspec.json.Encoder().encode
+
+THREAD: Final = "thread"
+_ROLES: Final = ("user", "assistant", "system")
 
 
 class ToolChoice(msgspec.Struct, kw_only=True):
@@ -28,6 +38,13 @@ class ToolChoice(msgspec.Struct, kw_only=True):
 
 class Thinking(msgspec.Struct, kw_only=True):
     type: Literal["enabled", "disabled", "adaptive"]
+
+
+class OutputConfig(msgspec.Struct, kw_only=True):
+    """`output_config`: how much is thought, and what the text has to look like."""
+
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: JsonObject | None = None
 
 
 class RequestMetadata(msgspec.Struct, kw_only=True):
@@ -43,6 +60,9 @@ class CountTokens(msgspec.Struct, kw_only=True):
     tools: list[JsonObject] | None = None
     tool_choice: ToolChoice | None = None
     thinking: Thinking | None = None
+    output_config: OutputConfig | None = None
+    # Its name before `output_config`.
+    output_format: JsonObject | None = None
 
 
 class MessagesCreate(CountTokens, kw_only=True):
@@ -55,6 +75,7 @@ class MessagesCreate(CountTokens, kw_only=True):
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
     top_k: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     metadata: RequestMetadata | None = None
+    thread: JsonObject | None = None
 
 
 def parse_messages(body: JsonObject) -> tuple[MessagesCreate, Create]:
@@ -62,6 +83,11 @@ def parse_messages(body: JsonObject) -> tuple[MessagesCreate, Create]:
     UnsupportedParameter that names the field.
     """
     asked = convert(body, MessagesCreate)
+    if asked.thread is not None:
+        raise UnsupportedParameter(
+            "`thread`: conversations of this dialect are not kept; send all messages.",
+            param=THREAD,
+        )
     create = _create(asked)
     create.max_output_tokens = asked.max_tokens
     create.stop = asked.stop_sequences
@@ -85,10 +111,13 @@ def _create(asked: CountTokens) -> Create:
         for index, message in enumerate(asked.messages)
         for item in _items(message, f"messages[{index}]")
     ]
+    if not items:
+        raise InvalidRequest("`messages` say nothing.", param="messages")
     choice = asked.tool_choice
-    effort = None
-    if asked.thinking is not None:
-        effort = ReasoningFields(effort="none" if asked.thinking.type == "disabled" else "high")
+    # The answer goes on with what the client has begun for the assistant.
+    begun = items[-1].get("role") == "assistant"
+    effort = _effort(asked, begun=begun)
+    format = asked.output_config.format if asked.output_config else None
     return Create(
         input=[*items],
         model=asked.model,
@@ -97,15 +126,27 @@ def _create(asked: CountTokens) -> Create:
         tools=[_tool(tool, f"tools[{index}]") for index, tool in enumerate(asked.tools or ())],
         tool_choice=_choice(choice),
         parallel_tool_calls=not (choice and choice.disable_parallel_tool_use),
-        reasoning=effort,
+        reasoning=None if effort is None else ReasoningFields(effort=effort),
+        text=TextFields(
+            format=parse_text_format(format or asked.output_format, "output_config.format")
+        ),
+        continue_final_message=begun or None,
     )
+
+
+def _effort(asked: CountTokens, *, begun: bool) -> Effort | None:
+    """None leaves it to the model's template. What is begun stands after all thoughts."""
+    if begun or (asked.thinking is not None and asked.thinking.type == "disabled"):
+        return "none"
+    effort = asked.output_config.effort if asked.output_config else None
+    return effort or ("high" if asked.thinking is not None else None)
 
 
 def _items(message: JsonObject, where: str) -> list[Item]:
     role, content = message.get("role"), message.get("content")
-    if role not in ("user", "assistant"):
+    if role not in _ROLES:
         field = f"{where}.role"
-        raise InvalidRequest(f"`{field}` must be user or assistant.", param=field)
+        raise InvalidRequest(f"`{field}` must be one of {', '.join(_ROLES)}.", param=field)
     if isinstance(content, str):
         return [canonical_item({"role": role, "content": content}, where)]
     if not isinstance(content, list) or not content:
@@ -168,7 +209,7 @@ def _tool(tool: JsonObject, where: str) -> JsonObject:
             f"Tools of type {tool.get('type')!r} are not supported; only those the client runs.",
             param=f"{where}.type",
         )
-    said = {"name": tool.get("name"), "description": tool.get("description")}
+    said = {name: tool.get(name) for name in ("name", "description", "strict")}
     return {"type": "function", **said, "parameters": tool.get("input_schema")}
 
 

@@ -80,7 +80,7 @@ def parse_chat(body: JsonObject) -> tuple[ChatCreate, list[Create]]:
     chat = convert(body, ChatCreate)
     if chat.messages is UNSET:
         raise InvalidRequest("`messages` is required.", param="messages")
-    if chat.top_logprobs is not None and not chat.logprobs:
+    if chat.top_logprobs and not chat.logprobs:
         raise InvalidRequest("`top_logprobs` needs `logprobs`.", param="top_logprobs")
     items = message_items(chat.messages)
     if chat.continue_final_message and items[-1].get("role") != "assistant":

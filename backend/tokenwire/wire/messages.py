@@ -127,7 +127,8 @@ def _items_of(message: Item, where: str) -> list[Item]:
     if not isinstance(calls, list):
         raise InvalidRequest(f"`{where}.tool_calls` must be an array.", param=f"{where}.tool_calls")
     if content or not calls:
-        items.append({"role": role, "content": content})
+        # Some clients send back an answer of nothing but thoughts without any content.
+        items.append({"role": role, "content": content or ""})
     items += [
         _call(entry, f"{where}.tool_calls[{number}]")
         for number, entry in enumerate(cast("list[object]", calls))

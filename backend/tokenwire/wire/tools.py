@@ -24,7 +24,7 @@ CHOICES: Final = ("auto", "none", "required")
 FORMATS: Final = ("text", "json_object", "json_schema")
 
 Name = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Scalar = bool | int | float | Annotated[str, Meta(max_length=512)] | None
 
 
