@@ -209,6 +209,12 @@ async def test_a_message_in_pieces_arrives_as_one() -> None:
         assert await socket.recv() == repr(b"ac")
 
 
+async def test_pieces_without_a_byte_are_not_kept() -> None:
+    peer = compat.WebSocket(asyncio.Transport(), MOST_BYTES)
+    peer.data_received(b"\x01\x81" + bytes(4) + b"x" + (b"\x00\x80" + bytes(4)) * 1000)
+    assert peer._parts == ["x"]  # pyright: ignore[reportPrivateUsage]
+
+
 async def test_a_ping_is_answered_with_what_it_carries() -> None:
     async with open_door() as door, door.connect("deaf") as socket:
         await asyncio.wait_for(await socket.ping(b"there?"), 5)

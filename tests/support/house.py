@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx
 import websockets
@@ -125,6 +126,21 @@ async def open_house(
                     task.cancel()
                 await store.close()
                 await writing
+
+
+async def open_raw(
+    house: House, headers: bytes = b""
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket whose frames are left to the test."""
+    url = urlsplit(house.url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=1024)
+    writer.write(
+        b"GET /v1/responses HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + headers + b"\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
 
 
 async def receive(socket: websockets.ClientConnection) -> Json:

@@ -14,7 +14,17 @@ import pytest
 import websockets
 from sqlalchemy import Connection
 
-from support.house import USER, House, Json, events_of, open_house, receive, receive_until, text_of
+from support.house import (
+    USER,
+    House,
+    Json,
+    events_of,
+    open_house,
+    open_raw,
+    receive,
+    receive_until,
+    text_of,
+)
 from support.readers import Reader, assert_whole, page, read
 from support.scripted import ScriptedEngine, say
 from support.waiting import until
@@ -39,21 +49,6 @@ async def assert_usable(socket: websockets.ClientConnection) -> None:
     """The connection still answers."""
     await socket.send(create("Still there?"))
     assert text_of(await receive_until(socket, *END)) == "Hello, world."
-
-
-async def open_raw(
-    house: House, headers: bytes = b""
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A WebSocket whose frames are left to the test."""
-    url = urlsplit(house.url)
-    reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=1024)
-    writer.write(
-        b"GET /v1/responses HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + headers + b"\r\n"
-    )
-    await reader.readuntil(b"\r\n\r\n")
-    return reader, writer
 
 
 @pytest.mark.parametrize(
@@ -89,6 +84,17 @@ async def test_a_bad_frame_is_an_error_event_and_the_connection_stays_usable(
         assert (error["code"], error["param"]) == (code, param)
         assert not house.engine.started
         await assert_usable(socket)
+
+
+async def test_json_that_is_so_deep_that_it_can_just_be_read_is_refused(tmp_path: Path) -> None:
+    tool = '{"type":"function","name":"f","parameters":{"a":%s}}'
+    frame = f'{{"type":"response.create","input":"x","tools":[{tool}]}}'
+    async with open_house(tmp_path) as house, house.connect() as socket:
+        for depth in range(900, 1000, 2):
+            await socket.send(frame % ("[" * depth + "]" * depth))
+            assert (await receive(socket))["error"]["code"] == "invalid_json"
+            if depth % 10 == 0:
+                await assert_usable(socket)
 
 
 async def test_an_error_goes_to_its_lane(tmp_path: Path) -> None:

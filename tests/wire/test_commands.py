@@ -18,6 +18,7 @@ from tokenwire.errors import (
     UnknownEventType,
     UnsupportedParameter,
 )
+from tokenwire.wire.checked import MOST_DEPTH, decode_object
 from tokenwire.wire.commands import (
     Attach,
     Cancel,
@@ -212,6 +213,24 @@ def test_a_frame_that_is_not_an_object_is_refused(text: str) -> None:
 def test_json_that_is_nested_too_deeply_is_refused(opening: str) -> None:
     with pytest.raises(InvalidJson):
         parse_frame(opening * 100_000, extension=True)
+
+
+@pytest.mark.parametrize("text", ['{"a":[%s]}', '{"a":[{"type":{}},%s,1]}'])
+def test_json_is_taken_as_long_as_it_is_not_nested_too_deeply(text: str) -> None:
+    def nested(depth: int) -> str:
+        return text % ("[" * depth + "]" * depth)
+
+    assert decode_object(nested(MOST_DEPTH - 2))
+    assert decode_object(nested(MOST_DEPTH - 2).encode())
+    for depth in range(MOST_DEPTH - 1, 1000, 30):
+        with pytest.raises(InvalidJson):
+            decode_object(nested(depth))
+        with pytest.raises(InvalidJson):
+            decode_object(nested(depth).encode())
+
+
+def test_json_of_many_brackets_need_not_be_deep() -> None:
+    assert decode_object(f'{{"a": [{"[],{}," * 1000} 1], "b": "{"[" * 1000}"}}')
 
 
 @pytest.mark.parametrize("kind", ["response.inject", "nonsense", None, 5, ["response.create"]])

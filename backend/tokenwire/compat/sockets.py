@@ -114,7 +114,9 @@ class WebSocket(asyncio.Protocol):
         if self._size > self._most:
             self.close(CloseReason.MESSAGE_TOO_BIG)
             return
-        self._parts.append(part)
+        # A message may come in any number of empty fragments, which have no size.
+        if part or not self._parts:
+            self._parts.append(part)
         if event.message_finished:
             parts, self._parts, self._size = self._parts, [], 0
             if len(parts) > 1:

@@ -61,15 +61,18 @@ class Sockets:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            # Half a beat on: what falls due before that is nearer to this beat than to the next.
-            now = self._loop.time() + BEAT_S / 2
-            for count, socket in enumerate(tuple(self._open), 1):
-                try:
-                    socket.beat(now)
-                except Exception:  # one of them must not end the server
-                    log.exception("A WebSocket could not be looked after")
-                if not count % _AT_A_TIME:
-                    await asyncio.sleep(0)
+            await self._look_after_all()
+
+    async def _look_after_all(self) -> None:
+        # Half a beat on: what falls due before that is nearer to this beat than to the next.
+        now = self._loop.time() + BEAT_S / 2
+        for count, socket in enumerate(tuple(self._open), 1):
+            try:
+                socket.beat(now)
+            except Exception:  # one of them must not end the server
+                log.exception("A WebSocket could not be looked after")
+            if not count % _AT_A_TIME:
+                await asyncio.sleep(0)
 
     def _pump(self) -> None:
         awake, self._awake = self._awake, []

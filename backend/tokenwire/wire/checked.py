@@ -7,11 +7,15 @@ msgspec does the checking. It refuses to know what the fields mean.
 from __future__ import annotations
 
 import re
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
 from tokenwire.errors import InvalidJson, InvalidRequest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 JsonObject = dict[str, object]
@@ -19,21 +23,26 @@ JsonObject = dict[str, object]
 _FIELD: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*?)`\Z")
 _REQUIRED: Final = re.compile(r"required field `(\w+)`")
 _ONE_LINE_MAX: Final = 300
+# What is nested much deeper than this can be read, but not written again by all who have to.
+MOST_DEPTH: Final = 128
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 def decode_object(text: str | bytes) -> JsonObject:
-    """A JSON object. Raises InvalidJson."""
+    """A JSON object, nested at most `MOST_DEPTH` deep. Raises InvalidJson."""
     try:
         value: object = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidJson(f"This is not valid JSON: {_one_line(str(error))}") from error
     except RecursionError as error:
-        raise InvalidJson("This JSON is nested too deeply.") from error
+        raise _too_deep() from error
     if not isinstance(value, dict):
         raise InvalidJson("A message must be a JSON object.")
-    return cast("JsonObject", value)
+    found = cast("JsonObject", value)
+    if _brackets(text) > MOST_DEPTH and _is_deeper(found, MOST_DEPTH):
+        raise _too_deep()
+    return found
 
 
 def convert(value: object, kind: type[T], where: str = "") -> T:
@@ -49,6 +58,30 @@ def convert(value: object, kind: type[T], where: str = "") -> T:
         param = ".".join(part for part in (where, inner) if part) or None
         plain = message[: found.start()] if found else message
         raise InvalidRequest(f"`{param}`: {plain}" if param else plain, param=param) from error
+
+
+def _brackets(text: str | bytes) -> int:
+    """No JSON is nested deeper than it has brackets."""
+    if isinstance(text, str):
+        return text.count("[") + text.count("{")
+    return text.count(b"[") + text.count(b"{")
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    level: list[object] = [value]
+    for _ in range(most):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return any(isinstance(inner, dict | list) for inner in level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("JsonObject", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
+
+
+def _too_deep() -> InvalidJson:
+    return InvalidJson(f"This JSON is nested too deeply: at most {MOST_DEPTH} levels.")
 
 
 def _quoted_field(message: str) -> str | None:
