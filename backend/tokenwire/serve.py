@@ -113,9 +113,10 @@ async def _serve(
 
 @asynccontextmanager
 async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_House]:
-    models, default = find_models(settings.data_path, settings.model)
+    options = _engine_options(settings, run_dir)
+    models, default = find_models(settings.data_path, settings.model, options.parsers)
     store, records, unfinished = await _open_history(settings.data_path / "tokenwire.db")
-    engines = VllmEngines(_engine_options(settings, run_dir))
+    engines = VllmEngines(options)
     async with asyncio.TaskGroup() as tasks:
         supervisor = Supervisor(
             models, default, engines.start, tasks=tasks, max_loaded=settings.max_loaded_models

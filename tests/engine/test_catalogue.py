@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tokenwire.engine.base import ModelInfo
+from tokenwire.engine.base import UNKNOWN, Capabilities, ModelInfo
 from tokenwire.engine.catalogue import DEMO_ID, DEMO_PATH, describe, find_models
+from tokenwire.engine.families import ParserNames
 
 
 CONFIG: dict[str, object] = {"model_type": "llama", "max_position_embeddings": 2048}
@@ -126,6 +127,66 @@ def test_the_context_of_a_model_of_several_parts_is_that_of_its_text(tmp_path: P
 
 def test_a_context_that_is_not_told_is_not_known(tmp_path: Path) -> None:
     assert describe(make_model(tmp_path / "m", {}), "m").context_length is None
+
+
+HERMES = "{% if tools %}<tool_call>{'name'} \"name\"{% endif %}"
+CAPABILITIES = [
+    ("", Capabilities(tools=False, reasoning=False, structured_output=True)),
+    (HERMES, Capabilities(tools=True, reasoning=False, structured_output=True)),
+    (f"{HERMES}<think>", Capabilities(tools=True, reasoning=True, structured_output=True)),
+    # It is told of tools, and nobody knows how it writes a call.
+    ("{{ tools }}", Capabilities(tools=False, reasoning=False, structured_output=True)),
+]
+
+
+@pytest.mark.parametrize(("template", "capabilities"), CAPABILITIES)
+def test_what_a_model_can_do_is_told_from_its_folder(
+    tmp_path: Path, template: str, capabilities: Capabilities
+) -> None:
+    folder = make_model(tmp_path / "m")
+    (folder / "chat_template.jinja").write_text(template)
+
+    assert describe(folder, "m").capabilities == capabilities
+
+
+def test_a_template_that_can_not_be_read_is_as_none(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m")
+    (folder / "chat_template.jinja").write_bytes(b"{{ tools }}\xff")
+
+    assert describe(folder, "m").capabilities.tools is False
+
+
+def test_parsers_that_were_named_are_believed(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        make_model(tmp_path / "models" / name)
+    models, _ = find_models(tmp_path, parsers={"a": ParserNames("hermes", "qwen3")})
+
+    assert [(m.id, m.capabilities.tools, m.capabilities.reasoning) for m in models] == [
+        (DEMO_ID, False, False),
+        ("a", True, True),
+        ("b", False, False),
+    ]
+
+
+def test_what_can_not_be_served_is_not_looked_into(tmp_path: Path) -> None:
+    info = describe(make_model(tmp_path / "m", tokenizer="none"), "m")
+
+    assert info.problem is not None
+    assert info.capabilities == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("config", "most"),
+    [('{"max_new_tokens": 512}', 512), ('{"max_new_tokens": "many"}', None), ("{}", None)],
+)
+def test_how_long_an_answer_may_be_is_as_the_models_maker_says(
+    tmp_path: Path, config: str, most: int | None
+) -> None:
+    folder = make_model(tmp_path / "m")
+    assert describe(folder, "m").max_output_tokens is None
+    (folder / "generation_config.json").write_text(config)
+
+    assert describe(folder, "m").max_output_tokens == most
 
 
 def test_a_sentencepiece_tokenizer_is_a_tokenizer(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from tokenwire.engine.base import Delta, Form, Prompt, Resume
+from tokenwire.engine.base import Capabilities, Delta, Form, Prompt, Resume
 from tokenwire.engine.families import ParserNames, parser_names
 from tokenwire.engine.parsing import Parsers
 from tokenwire.errors import InvalidRequest, UnsupportedParameter
@@ -258,7 +258,7 @@ def test_tools_that_a_model_can_not_call_are_refused() -> None:
 def test_a_parser_that_does_not_suit_is_as_none_unless_it_was_asked_for() -> None:
     names = ParserNames("deepseek_v31", "deepseek_r1")
     found = parsers(names, sure=False, tokenizer=UNMARKED)
-    assert (found.tools, found.reasoning) == (False, None)
+    assert found.capabilities == Capabilities(tools=False, reasoning=False, structured_output=True)
     with pytest.raises(TypeError, match="cannot be used with the tokenizer"):
         parsers(names, tokenizer=UNMARKED)
     with pytest.raises(TypeError, match="no_such_parser"):

@@ -11,7 +11,7 @@ import pytest
 from support.scripted import ScriptedEngine
 from support.waiting import until
 from tokenwire.engine import supervisor as room
-from tokenwire.engine.base import ModelInfo, ModelState, RunningEngine, Stage
+from tokenwire.engine.base import UNKNOWN, ModelInfo, ModelState, RunningEngine, Stage
 from tokenwire.engine.supervisor import Supervisor
 from tokenwire.errors import EngineDead, ModelNotFound, ModelUnavailable
 
@@ -94,6 +94,14 @@ async def test_nothing_is_loaded_until_it_is_asked_for() -> None:
         }
         assert supervisor.ready("a") is None
         assert factory.started == []
+
+
+async def test_what_a_model_can_do_is_known_for_sure_when_it_is_loaded() -> None:
+    async with open_supervisor(Factory()) as supervisor:
+        assert supervisor.state("a").info.capabilities == UNKNOWN
+        async with supervisor.lease("a") as engine:
+            assert supervisor.state("a").info.capabilities == engine.limits.capabilities
+            assert engine.limits.capabilities.tools
 
 
 async def test_a_lease_loads_the_model_and_tells_each_stage() -> None:

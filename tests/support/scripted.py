@@ -15,6 +15,7 @@ from msgspec import structs
 
 from tokenwire.engine.base import (
     PLAIN,
+    Capabilities,
     Delta,
     Engine,
     EngineLimits,
@@ -59,7 +60,12 @@ class ScriptedEngine:
 
     def __init__(self, script: Script | None = None, *, context: int = 1000) -> None:
         self.script: Script = script or (lambda _text, _sampling: say("Hello", ", ", "world", "."))
-        self.limits = EngineLimits(context_length=context, max_running=8, kv_tokens=10_000)
+        self.limits = EngineLimits(
+            context_length=context,
+            max_running=8,
+            kv_tokens=10_000,
+            capabilities=Capabilities(tools=True, reasoning=True, structured_output=True),
+        )
         self.alive = True
         self.hold_at: int | None = None
         self.go = asyncio.Event()
@@ -133,6 +139,7 @@ class ScriptedEngines:
             self.ready_event.set()
         self.default = MODEL
         self.recovering = False
+        self.capabilities = engine.limits.capabilities
         self.leases = 0
         self.loads: list[str] = []
         self._listeners: set[StageListener] = set()
@@ -142,7 +149,12 @@ class ScriptedEngines:
         return [self.state(MODEL)]
 
     def state(self, model: str) -> ModelState:
-        info = ModelInfo(id=model, path="nowhere", context_length=self.engine.limits.context_length)
+        info = ModelInfo(
+            id=model,
+            path="nowhere",
+            context_length=self.engine.limits.context_length,
+            capabilities=self.capabilities,
+        )
         up = "recovering" if self.recovering else "ready"
         phase = up if self.ready_event.is_set() else "loading"
         return ModelState(info=info, phase=phase, is_default=True)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.house import USER, open_house, parse_sse
+from support.house import USER, open_house, parse_sse, receive
 from support.scripted import MODEL, ScriptedEngine
 from support.waiting import until
+from tokenwire.engine.base import Capabilities
 from tokenwire.web.parts import DoorLimits
 
 
@@ -296,6 +297,66 @@ async def test_models_say_where_they_stand(tmp_path: Path) -> None:
         )
         unknown = await house.http.post("/v1/models/load", json={"model": "none"})
         assert error_of(unknown) == (404, "model_not_found", "model")
+
+
+async def test_models_say_what_they_can_do(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        house.engines.capabilities = Capabilities(tools=False, structured_output=True)
+        said = (await house.http.get("/v1/models")).json()["data"][0]["tokenwire"]
+    assert (said["context_length"], said["max_output_tokens"]) == (1000, None)
+    assert said["input_modalities"] == said["output_modalities"] == ["text"]
+    assert said["capabilities"] == {"tools": False, "reasoning": None, "structured_output": True}
+
+
+FUNCTION = {"name": "f", "parameters": {"type": "object"}}
+SAID = {"messages": [{"role": "user", "content": "x"}]}
+WITH_TOOLS: list[tuple[str, dict[str, object]]] = [
+    ("/v1/responses", {"input": "x", "tools": [{"type": "function", **FUNCTION}]}),
+    ("/v1/responses/input_tokens", {"input": "x", "tools": [{"type": "function", **FUNCTION}]}),
+    (
+        "/v1/chat/completions",
+        {**SAID, "n": 2, "tools": [{"type": "function", "function": FUNCTION}]},
+    ),
+    ("/v1/messages", {**SAID, "max_tokens": 9, "tools": [{"name": "f", "input_schema": {}}]}),
+    ("/v1/messages/count_tokens", {**SAID, "tools": [{"name": "f", "input_schema": {}}]}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), WITH_TOOLS)
+@pytest.mark.parametrize("more", [{}, {"stream": True}])
+async def test_tools_for_a_model_that_can_not_call_them_are_refused_before_it_is_loaded(
+    tmp_path: Path, path: str, body: dict[str, object], more: dict[str, object]
+) -> None:
+    async with open_house(tmp_path, ready=False) as house:
+        house.engines.capabilities = Capabilities(tools=False)
+        answer = await house.http.post(path, json={"model": MODEL, **body, **more})
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+        assert "can't call tools" in error["message"]
+        if path.startswith("/v1/messages"):
+            assert error["type"] == "invalid_request_error"
+        else:
+            assert error_of(answer) == (400, "unsupported_parameter", "tools")
+        assert house.generations.running == house.engines.leases == 0
+
+
+async def test_tools_are_refused_on_the_socket_too_and_not_where_none_is_to_be_called(
+    tmp_path: Path,
+) -> None:
+    path, body = WITH_TOOLS[0]
+    frame = {"type": "response.create", **body}
+    async with open_house(tmp_path, ready=False) as house, house.connect() as socket:
+        house.engines.capabilities = Capabilities(tools=False)
+        await socket.send(json.dumps(frame))
+        refusal = await receive(socket)
+        assert (refusal["status"], refusal["error"]["param"]) == (400, "tools")
+        await socket.send(json.dumps({**frame, "tool_choice": "none"}))
+        assert (await receive(socket))["type"] == "response.created"
+        # Nobody knows: then the model is asked, when it is there.
+        house.engines.capabilities = Capabilities()
+        made = await house.http.post(path, json={**body, "background": True})
+        assert made.json()["status"] == "queued"
+        house.engines.ready_event.set()
 
 
 async def test_a_conversation_is_made_renamed_listed_and_deleted(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
+from tokenwire.errors import InvalidRequest, UnsupportedParameter
+
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -52,6 +54,31 @@ class Form:
 
 
 PLAIN = Form()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What answers of a model may be made of beside text; None where that isn't known."""
+
+    tools: bool | None = None
+    reasoning: bool | None = None
+    structured_output: bool | None = None
+
+    def check(self, form: Form) -> None:
+        """Raises UnsupportedParameter for what the model is known not to do, and InvalidRequest
+        for what none does.
+        """
+        if form.raw and form.offers_tools:
+            raise InvalidRequest("A raw prompt has no tools.", param="tools")
+        if form.offers_tools and self.tools is False:
+            raise UnsupportedParameter(
+                "This model can't call tools, or Tokenwire doesn't know how it writes its calls: "
+                "then name its parser in the setting `parsers`.",
+                param="tools",
+            )
+
+
+UNKNOWN = Capabilities()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +154,17 @@ class Resume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """What could run, before it runs. `size_bytes` is that of the weights on disk."""
+    """What could run, before it runs. `size_bytes` is that of the weights on disk;
+    `max_output_tokens` the most that its maker has an answer be.
+    """
 
     id: str
     path: str
     owned_by: str = "local"
     description: str | None = None
     context_length: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: Capabilities = UNKNOWN
     size_bytes: int | None = None
     created: int = 0
     problem: str | None = None
@@ -155,12 +186,15 @@ class ModelState:
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """The bounds of a running engine. `context_length` and `kv_tokens` in tokens."""
+    """The bounds of a running engine, and what it can be asked for. `context_length` and
+    `kv_tokens` in tokens.
+    """
 
     context_length: int
     max_running: int
     kv_tokens: int
     defaults: dict[str, float | int] = field(default_factory=dict[str, float | int])
+    capabilities: Capabilities = UNKNOWN
 
 
 class Engine(Protocol):

@@ -13,11 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from tokenwire.engine.base import ModelInfo
+from tokenwire.engine.base import Capabilities, ModelInfo
+from tokenwire.engine.families import parser_names, read_object
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from tokenwire.engine.families import ParserNames
 
 
 DEMO_ID = "tokenwire-demo"
@@ -27,20 +30,25 @@ _DEMO_DESCRIPTION = (
 )
 
 
-def find_models(data_dir: Path, named: str | None = None) -> tuple[list[ModelInfo], str]:
+def find_models(
+    data_dir: Path, named: str | None = None, parsers: Mapping[str, ParserNames] | None = None
+) -> tuple[list[ModelInfo], str]:
     """All models that could run, and the id of the default one.
 
     `named` is what the user asked for with --model: an id in the list, a folder, or a repository
     in the Hugging Face cache. Raises LookupError with a sentence when it is none of these.
+    `parsers` are those that the user has named for a model.
     """
-    demo = replace(
-        describe(DEMO_PATH, DEMO_ID), owned_by="tokenwire", description=_DEMO_DESCRIPTION
-    )
+
+    def found(folder: Path, model_id: str) -> ModelInfo:
+        return describe(folder, model_id, (parsers or {}).get(model_id))
+
+    demo = replace(found(DEMO_PATH, DEMO_ID), owned_by="tokenwire", description=_DEMO_DESCRIPTION)
     models = {demo.id: demo}
     for folder in _folders(data_dir / "models"):
-        models.setdefault(folder.name, describe(folder, folder.name))
+        models.setdefault(folder.name, found(folder, folder.name))
     for name, folder in _hugging_face_cache():
-        models.setdefault(name, describe(folder, name))
+        models.setdefault(name, found(folder, name))
     if named is None:
         return list(models.values()), DEMO_ID
     if named not in models:
@@ -51,14 +59,14 @@ def find_models(data_dir: Path, named: str | None = None) -> tuple[list[ModelInf
                 "and not in the Hugging Face cache."
             )
         folder = folder.resolve()
-        models[folder.name] = describe(folder, folder.name)
+        models[folder.name] = found(folder, folder.name)
         named = folder.name
     return list(models.values()), named
 
 
-def describe(folder: Path, model_id: str) -> ModelInfo:
+def describe(folder: Path, model_id: str, parsers: ParserNames | None = None) -> ModelInfo:
     """What a folder in the Hugging Face format says of itself, `problem` set when it can't be
-    served.
+    served. `parsers` are believed, where they were named, rather than the folder.
     """
     # The Hugging Face cache links to its files; a link whose file is gone is no weight.
     weights = [file for file in sorted(folder.glob("*.safetensors")) if file.is_file()]
@@ -87,7 +95,25 @@ def describe(folder: Path, model_id: str) -> ModelInfo:
         return replace(info, problem="There are no .safetensors weights in the folder.")
     if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
         return replace(info, problem="There is no tokenizer in the folder.")
-    return info
+    return replace(
+        info,
+        max_output_tokens=_max_output_tokens(folder),
+        capabilities=_capabilities(parsers or parser_names(folder)),
+    )
+
+
+def _max_output_tokens(folder: Path) -> int | None:
+    most = read_object(folder / "generation_config.json").get("max_new_tokens")
+    return most if isinstance(most, int) and most > 0 else None
+
+
+def _capabilities(parsers: ParserNames) -> Capabilities:
+    """A grammar can bind any model; the rest is what there is a parser for."""
+    return Capabilities(
+        tools=parsers.tool is not None,
+        reasoning=parsers.reasoning is not None,
+        structured_output=True,
+    )
 
 
 def _folders(parent: Path) -> list[Path]:

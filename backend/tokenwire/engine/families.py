@@ -66,7 +66,7 @@ def parser_names(folder: Path) -> ParserNames:
     for them.
     """
     template = chat_template(folder)
-    family = _family(_read(folder / "config.json").get("model_type"))
+    family = _family(read_object(folder / "config.json").get("model_type"))
     tool = family.tool or _marked(template, _TOOL_MARKS)
     reasoning = family.reasoning or _marked(template, _REASONING_MARKS)
     return ParserNames(tool if "tools" in template else None, reasoning)
@@ -76,12 +76,21 @@ def chat_template(folder: Path) -> str:
     """The text of the model's chat template, empty where it has none."""
     try:
         return (folder / "chat_template.jinja").read_text()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         pass
-    found = _read(folder / "tokenizer_config.json").get("chat_template")
+    found = read_object(folder / "tokenizer_config.json").get("chat_template")
     if isinstance(found, list):  # several by their names
         return json.dumps(found)
     return found if isinstance(found, str) else ""
+
+
+def read_object(file: Path) -> dict[str, object]:
+    """The JSON object in a file, empty where there is none."""
+    try:
+        found: object = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 
 
 def _family(model_type: object) -> ParserNames:
@@ -95,11 +104,3 @@ def _marked(template: str, marks: tuple[tuple[tuple[str, ...], str], ...]) -> st
         if all(mark in template for mark in wanted):
             return parser
     return None
-
-
-def _read(file: Path) -> dict[str, object]:
-    try:
-        found: object = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return cast("dict[str, object]", found) if isinstance(found, dict) else {}

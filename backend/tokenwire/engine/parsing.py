@@ -20,8 +20,8 @@ from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionReque
 from vllm.parser import ParserManager
 
 from tokenwire.engine.arguments import chat_tools
-from tokenwire.engine.base import Call, Delta, Form, Prompt, Resume
-from tokenwire.errors import InvalidRequest, UnsupportedParameter
+from tokenwire.engine.base import Call, Capabilities, Delta, Form, Prompt, Resume
+from tokenwire.errors import InvalidRequest
 
 
 if TYPE_CHECKING:
@@ -71,19 +71,16 @@ class Parsers:
         self._with_tools = self._parser(names.tool, self.reasoning) if names.tool else None
 
     @property
-    def tools(self) -> bool:
-        return self._with_tools is not None
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            tools=self._with_tools is not None,
+            reasoning=self.reasoning is not None,
+            structured_output=True,
+        )
 
     def check(self, form: Form) -> None:
         """Raises UnsupportedParameter for what this model can't do, and as `constraints` does."""
-        if form.raw and form.offers_tools:
-            raise InvalidRequest("A raw prompt has no tools.", param="tools")
-        if form.offers_tools and not self.tools:
-            raise UnsupportedParameter(
-                "This model can't call tools, or Tokenwire doesn't know how it writes its calls: "
-                "then name its parser in the setting `parsers`.",
-                param="tools",
-            )
+        self.capabilities.check(form)
         self.constraints(form)
 
     def constraints(self, form: Form) -> Constraints:

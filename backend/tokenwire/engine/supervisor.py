@@ -192,8 +192,12 @@ class Supervisor:
             detail = str(error) or type(error).__name__
             self._set(slot, phase="failed", stage=None, progress=None, detail=detail)
         else:
-            context = slot.engine.limits.context_length
-            info = replace(slot.state.info, context_length=context)
+            limits = slot.engine.limits
+            info = replace(
+                slot.state.info,
+                context_length=limits.context_length,
+                capabilities=limits.capabilities,
+            )
             self._set(slot, info=info, phase="ready", stage=None, progress=None, detail=None)
         finally:
             slot.loading = None

@@ -54,6 +54,7 @@ class VllmEngine:
             max_running=max_running,
             kv_tokens=cache.kv_cache_size_tokens or 0,
             defaults=dict(config.get_diff_sampling_param() or {}),
+            capabilities=parsers.capabilities,
         )
         # Else a death before the first request would be noticed by that request.
         llm._run_output_handler()  # pyright: ignore[reportPrivateUsage]

@@ -90,6 +90,8 @@ class Intake:
             input=[named(item) for item in create.items],
             durable=asker.durable or bool(create.background),
         )
+        # Also of a model that would have to be loaded for it, which takes a while.
+        self._engines.state(model).info.capabilities.check(order.form())
         return order, parent_id
 
     async def _context(self, create: Create, asker: Asker) -> tuple[list[Item], str | None]:

@@ -28,6 +28,11 @@ def model_object(state: ModelState) -> JsonObject:
             "progress": state.progress,
             "detail": state.detail,
             "context_length": info.context_length,
+            "max_output_tokens": info.max_output_tokens,
+            # Whatever else a model takes, text is all that is sent to it.
+            "input_modalities": ["text"],
+            "output_modalities": ["text"],
+            "capabilities": asdict(info.capabilities),
             "size_bytes": info.size_bytes,
             "default": state.is_default,
             "description": info.description,
