@@ -62,6 +62,7 @@ HOMES: dict[str, set[str]] = {
     "transformers": VLLM,
     "quart": {"web", "compat"},
     "werkzeug": {"web", "compat"},
+    "jinja2": {"web"},
     "hypercorn": {"serve", "compat"},
     "uvloop": {"serve", "__main__"},
     "sqlmodel": {"history"},

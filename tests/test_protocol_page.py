@@ -13,6 +13,7 @@ import pytest
 import websockets
 
 from support.house import House, open_house
+from support.promised import check_streamed, check_told
 from support.scripted import ScriptedEngine
 from tokenwire.errors import ENDINGS
 
@@ -78,6 +79,9 @@ class HttpDoor:
             datas = [x[6:] for x in answer.text.splitlines() if x.startswith("data: ")]
             self.status = None
             self._events = [x if x == "[DONE]" else json.loads(x) for x in datas]
+            for event in self._events:
+                if event != "[DONE]":
+                    check_streamed(method, path.partition("?")[0], event)
         else:
             self.status = answer.status_code
             self._events = [answer.json()]
@@ -91,8 +95,9 @@ class SocketDoor:
 
     status: int | None = None
 
-    def __init__(self, socket: websockets.ClientConnection) -> None:
+    def __init__(self, socket: websockets.ClientConnection, *, page: bool) -> None:
         self._socket = socket
+        self._page = page
         self._events: list[Any] = []
 
     async def send(self, line: str) -> None:
@@ -102,6 +107,8 @@ class SocketDoor:
         if not self._events:
             frame: Any = json.loads(await asyncio.wait_for(self._socket.recv(), 10))
             self._events = cast("list[Any]", frame) if isinstance(frame, list) else [frame]
+            for event in self._events:
+                check_told(event, page=self._page)
         return self._events.pop(0)
 
 
@@ -133,8 +140,9 @@ async def test_a_transcript_is_what_happens(tmp_path: Path, options: list[str], 
     engine.hold_at = next((int(o[5:]) for o in options if o.startswith("hold=")), None)
     async with open_house(tmp_path, engine) as house:
         if "ws" in options or "page" in options:
-            async with house.connect(page="page" in options) as socket:
-                await play(SocketDoor(socket), body)
+            page = "page" in options
+            async with house.connect(page=page) as socket:
+                await play(SocketDoor(socket, page=page), body)
         else:
             await play(HttpDoor(house), body)
 

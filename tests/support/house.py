@@ -20,6 +20,7 @@ import websockets
 from hypercorn.asyncio import serve as hypercorn_serve  # pyright: ignore[reportUnknownVariableType]
 from hypercorn.config import Config
 
+from support.promised import check_answer
 from support.scripted import ScriptedEngine, ScriptedEngines
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
@@ -40,7 +41,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """The rooms, and where they are reached."""
+    """The rooms, and where they are reached. `http` holds all that it sees against /docs."""
 
     url: str
     engine: ScriptedEngine
@@ -105,7 +106,10 @@ async def open_house(
         serving = tasks.create_task(
             hypercorn_serve(create_app(parts), config, shutdown_trigger=stop.wait)
         )
-        async with httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as http:
+        hooks = {"response": [check_answer]}
+        async with httpx.AsyncClient(
+            base_url=url, timeout=10, trust_env=False, event_hooks=hooks
+        ) as http:
             try:
                 yield House(
                     url=url,

@@ -15,6 +15,7 @@ from tokenwire.errors import MethodNotAllowed, NotFound, ServerError, TokenwireE
 from tokenwire.web import (
     chat,
     conversations,
+    docs,
     health,
     items,
     messages,
@@ -53,6 +54,7 @@ def create_app(parts: Parts) -> Quart:
     _map_errors(app)
     for door in (responses, socket, chat, messages, conversations, items, models, health, page):
         door.install(app, parts)
+    docs.install(app)
     return app
 
 

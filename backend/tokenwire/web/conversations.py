@@ -15,7 +15,7 @@ from quart import Quart, Response, request
 from tokenwire.errors import InvalidRequest
 from tokenwire.generation.ids import new_id
 from tokenwire.history.search import words_of
-from tokenwire.web.items import exchanges_of, known
+from tokenwire.web.items import Given, exchanges_of, known
 from tokenwire.web.objects import JsonObject, conversation_object
 from tokenwire.web.reply import (
     json_body,
@@ -39,16 +39,16 @@ MAX_QUERY = 200
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class Create(msgspec.Struct, kw_only=True):
-    """The body of a create."""
+class ConversationCreate(msgspec.Struct, kw_only=True):
+    """`POST /v1/conversations`: the standard body, and a title."""
 
     title: Title | None = None
     metadata: Metadata | None = None
-    items: list[object] | None = None
+    items: Given | None = None
 
 
-class Update(msgspec.Struct, kw_only=True):
-    """The body of an update. Null empties the metadata."""
+class ConversationUpdate(msgspec.Struct, kw_only=True):
+    """`POST /v1/conversations/{id}`: what is to change. Null empties the metadata."""
 
     title: Title | UnsetType = UNSET
     metadata: Metadata | UnsetType | None = UNSET
@@ -87,7 +87,7 @@ class ConversationsDoor:
         return _page([{"object": "conversation.hit", **asdict(hit)} for hit in found], cursor)
 
     async def create(self) -> Response:
-        fields, conversation_id = convert(await json_body(), Create), new_id("conv")
+        fields, conversation_id = convert(await json_body(), ConversationCreate), new_id("conv")
         made = await self._store.create_conversation(
             self._user_id,
             conversation_id,
@@ -103,7 +103,7 @@ class ConversationsDoor:
         return json_response(conversation_object(known(found, conversation_id)))
 
     async def update(self, conversation_id: str) -> Response:
-        fields = convert(await json_body(), Update)
+        fields = convert(await json_body(), ConversationUpdate)
         title, metadata = fields.title, fields.metadata
         if title is UNSET and metadata is UNSET:
             raise InvalidRequest("`metadata` or `title` is required.", param="metadata")

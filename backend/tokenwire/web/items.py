@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
@@ -17,7 +17,9 @@ from tokenwire.web.objects import conversation_object
 from tokenwire.web.reply import item_page, json_body, json_response, list_object
 from tokenwire.wire.checked import convert
 from tokenwire.wire.exchanges import exchanges, given_response
+from tokenwire.wire.inputs import InputItem
 from tokenwire.wire.items import Item, canonical_input
+from tokenwire.wire.schema import shown_as
 
 
 if TYPE_CHECKING:
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAX_ITEMS = 20
 
+Given = Annotated[list[InputItem], shown_as({"maxItems": MAX_ITEMS})]
 
-class Items(msgspec.Struct, kw_only=True):
-    """The body of an addition."""
 
-    items: list[object]
+class ItemsCreate(msgspec.Struct, kw_only=True):
+    """`POST /v1/conversations/{id}/items`: the standard body."""
+
+    items: Annotated[Given, shown_as({"minItems": 1})]
 
 
 class ItemsDoor:
@@ -49,7 +53,7 @@ class ItemsDoor:
         return json_response(item_page(await self._items(conversation_id)))
 
     async def add(self, conversation_id: str) -> Response:
-        added = exchanges_of(convert(await json_body(), Items).items, conversation_id)
+        added = exchanges_of(convert(await json_body(), ItemsCreate).items, conversation_id)
         with _refused(conversation_id):
             await self._store.add_to_conversation(self._user_id, conversation_id, added)
         self._hub.conversation_changed(self._user_id, conversation_id, "items")

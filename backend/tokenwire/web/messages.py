@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokenwire.errors import ServerError, TokenwireError
+from tokenwire.errors import ServerError
 from tokenwire.generation.generation import Generation
 from tokenwire.generation.intake import Asker
-from tokenwire.web.reply import error_response, json_body, json_response
+from tokenwire.web.reply import MESSAGES, json_body, json_response
 from tokenwire.web.sse import event_stream
-from tokenwire.wire.anthropic_events import Messages, error_body, message
+from tokenwire.wire.anthropic_events import Messages, message
 from tokenwire.wire.anthropic_messages import parse_count, parse_messages
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from quart import Quart, Response
 
     from tokenwire.web.parts import Parts
     from tokenwire.wire.events import Event
-
-    Handler = Callable[[], Awaitable[Response]]
 
 
 def install(app: Quart, parts: Parts) -> None:
@@ -52,21 +50,5 @@ def install(app: Quart, parts: Parts) -> None:
         tokens = await parts.generations.count_input(body, Asker(parts.user_id))
         return json_response({"input_tokens": tokens})
 
-    path = "/v1/messages"
-    for rule, name, handler in (
-        (path, "messages", create),
-        (f"{path}/count_tokens", "count_message", count),
-    ):
-        app.add_url_rule(rule, name, _refusing(handler), methods=["POST"])
-
-
-def _refusing(handler: Handler) -> Handler:
-    """The handler, its refusals in the shape of this dialect."""
-
-    async def refusing() -> Response:
-        try:
-            return await handler()
-        except TokenwireError as error:
-            return error_response(error, body=error_body(error))
-
-    return refusing
+    app.add_url_rule(MESSAGES, "messages", create, methods=["POST"])
+    app.add_url_rule(f"{MESSAGES}/count_tokens", "count_message", count, methods=["POST"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from tokenwire.errors import InvalidRequest
+import msgspec
+from msgspec import Meta
+
 from tokenwire.web.objects import model_object
 from tokenwire.web.reply import json_body, json_response
+from tokenwire.wire.checked import convert
 
 
 if TYPE_CHECKING:
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
 
 
 ACCEPTED = 202
+
+
+class LoadModel(msgspec.Struct, kw_only=True):
+    """`POST /v1/models/load`: the model to load."""
+
+    model: Annotated[str, Meta(min_length=1)]
 
 
 def install(app: Quart, parts: Parts) -> None:
@@ -28,10 +37,7 @@ def install(app: Quart, parts: Parts) -> None:
         return json_response(model_object(models.state(models.resolve(model_id))))
 
     async def load() -> Response:
-        name = (await json_body()).get("model")
-        if not isinstance(name, str) or not name:
-            raise InvalidRequest("`model` must be the id of a model.", param="model")
-        model = models.resolve(name)
+        model = models.resolve(convert(await json_body(), LoadModel).model)
         models.load(model)
         return json_response(model_object(models.state(model)), ACCEPTED)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from quart import Response, request
+from quart import Response, has_request_context, request
 
 from tokenwire.errors import InvalidRequest, TokenwireError
+from tokenwire.wire.anthropic_events import error_body
 from tokenwire.wire.checked import JsonObject, decode_object
 
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 
 RETRY_AFTER_S = 1
+# Where Anthropic's dialect is spoken.
+MESSAGES = "/v1/messages"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,14 +56,15 @@ def item_page(items: Sequence[Item]) -> JsonObject:
     return list_object(listed[:limit], more=len(listed) > limit)
 
 
-def error_response(
-    error: TokenwireError, status: int | None = None, body: JsonObject | None = None
-) -> Response:
-    """The error in the protocol's shape, or in that of `body`; one that may pass says when to try
+def error_response(error: TokenwireError, status: int | None = None) -> Response:
+    """The error in the shape of the dialect that was spoken; one that may pass says when to try
     again.
     """
     ending = error.ending
-    response = json_response(body or {"error": error.body()}, status or ending.status)
+    body: JsonObject = {"error": error.body()}
+    if has_request_context() and request.path.startswith(MESSAGES):
+        body = error_body(error)
+    response = json_response(body, status or ending.status)
     if ending.retryable and ending.status in (429, 503):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if ending.status == 426:

@@ -21,13 +21,17 @@ from tokenwire.wire.commands import (
     check_create,
 )
 from tokenwire.wire.items import Item, canonical_item, text_field
-from tokenwire.wire.tools import Effort, ReasoningFields, parse_text_format
+from tokenwire.wire.schema import any_of, ref, shown_as
+from tokenwire.wire.tools import Effort, Name, ReasoningFields, parse_text_format
 
 
 _encode = msgspec.json.Encoder().encode
 
 THREAD: Final = "thread"
 _ROLES: Final = ("user", "assistant", "system")
+
+
+Texts = list[Annotated[JsonObject, shown_as(ref("TextBlock"))]]
 
 
 class ToolChoice(msgspec.Struct, kw_only=True):
@@ -54,10 +58,10 @@ class RequestMetadata(msgspec.Struct, kw_only=True):
 class CountTokens(msgspec.Struct, kw_only=True):
     """`POST /v1/messages/count_tokens`: what a prompt is made of."""
 
-    messages: Annotated[list[JsonObject], Meta(min_length=1)]
+    messages: Annotated[list[Annotated[JsonObject, shown_as(ref("Turn"))]], Meta(min_length=1)]
     model: str
-    system: str | list[JsonObject] | None = None
-    tools: list[JsonObject] | None = None
+    system: str | Texts | None = None
+    tools: list[Annotated[JsonObject, shown_as(ref("Tool"))]] | None = None
     tool_choice: ToolChoice | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
@@ -221,3 +225,59 @@ def _choice(choice: ToolChoice | None) -> object:
             return {"type": "function", "name": choice.name if choice else None}
         case kind:
             return kind
+
+
+# What the checks above let through, as the documents show it.
+
+
+class TextBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="text"):
+    text: str
+
+
+class ThinkingBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="thinking"):
+    """What the model thought."""
+
+    thinking: str
+
+
+class RedactedBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="redacted_thinking"):
+    """A thought that nobody here can read. It is left out."""
+
+
+class ToolUseBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="tool_use"):
+    """A call that the model made."""
+
+    id: str
+    name: str
+    input: object = None
+
+
+class ToolResultBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="tool_result"):
+    """What a tool gave back."""
+
+    tool_use_id: str
+    content: str | Texts | None = None
+
+
+_BLOCKS = (TextBlock, ThinkingBlock, RedactedBlock, ToolUseBlock, ToolResultBlock)
+Block = Annotated[JsonObject, shown_as(any_of(*(kind.__name__ for kind in _BLOCKS)))]
+Blocks = Annotated[list[Block], shown_as({"minItems": 1})]
+
+
+class Turn(msgspec.Struct, kw_only=True):
+    """What one of the two said."""
+
+    role: Literal["user", "assistant"]
+    content: str | Blocks
+
+
+class Tool(msgspec.Struct, kw_only=True):
+    """A tool that the client runs. `input_schema` is a JSON schema."""
+
+    name: Name
+    description: str | None = None
+    input_schema: JsonObject | None = None
+    type: Literal["custom"] = "custom"
+
+
+ANTHROPIC_INPUTS: Final = (*_BLOCKS, Turn, Tool)

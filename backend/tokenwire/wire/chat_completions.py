@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from tokenwire.errors import InvalidRequest
 from tokenwire.wire.checked import JsonObject, convert
@@ -23,8 +23,15 @@ from tokenwire.wire.commands import (
     check_create,
 )
 from tokenwire.wire.items import Item, item_text
-from tokenwire.wire.messages import message_items
-from tokenwire.wire.tools import Effort, ReasoningFields, parse_text_format
+from tokenwire.wire.messages import ChatMessages, message_items
+from tokenwire.wire.tools import (
+    Effort,
+    Format,
+    ReasoningFields,
+    ToolChoice,
+    Tools,
+    parse_text_format,
+)
 
 
 if TYPE_CHECKING:
@@ -46,7 +53,7 @@ class StreamOptions(msgspec.Struct):
 class ChatCreate(SamplingFields, kw_only=True):
     """`POST /v1/chat/completions`: the standard body."""
 
-    messages: list[object] | UnsetType = UNSET
+    messages: ChatMessages
     model: str | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -57,10 +64,10 @@ class ChatCreate(SamplingFields, kw_only=True):
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     store: bool | None = None
     metadata: Metadata | None = None
-    tools: list[JsonObject] | None = None
-    tool_choice: object = None
+    tools: Tools | None = None
+    tool_choice: ToolChoice = None
     parallel_tool_calls: bool | None = None
-    response_format: JsonObject | None = None
+    response_format: Format | None = None
     reasoning_effort: Effort | None = None
     prompt_cache_key: ShortText | None = None
     safety_identifier: ShortText | None = None

@@ -54,8 +54,11 @@ def convert(value: object, kind: type[T], where: str = "") -> T:
     except msgspec.ValidationError as error:
         message = _one_line(str(error))
         found = _FIELD.search(message)
-        inner = (found.group(1) or None) if found else _quoted_field(message)
+        missing = None if found else _quoted_field(message)
+        inner = (found.group(1) or None) if found else missing
         param = ".".join(part for part in (where, inner) if part) or None
+        if missing is not None:
+            raise InvalidRequest(f"`{param}` is required.", param=param) from error
         plain = message[: found.start()] if found else message
         raise InvalidRequest(f"`{param}`: {plain}" if param else plain, param=param) from error
 

@@ -15,11 +15,16 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tokenwire.errors import InvalidJson, InvalidRequest, InvalidStreamId, UnknownEventType
 from tokenwire.wire.checked import JsonObject, convert, decode_object
+from tokenwire.wire.inputs import InputItems
 from tokenwire.wire.items import Item, canonical_input
+from tokenwire.wire.schema import shown_as
 from tokenwire.wire.steering import Steer
 from tokenwire.wire.tools import (
+    Format,
     ReasoningFields,
     Scalar,
+    ToolChoice,
+    Tools,
     parse_text_format,
     parse_tool_choice,
     parse_tools,
@@ -40,6 +45,9 @@ Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 ShortText = Annotated[str, Meta(max_length=512)]
+LaneName = Annotated[str, shown_as({"pattern": "^[A-Za-z0-9_.-]{1,256}$"})]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
+Biases = Annotated[dict[str, Bias], shown_as({"propertyNames": {"pattern": "^[0-9]{1,10}$"}})]
 Metadata = Annotated[dict[Annotated[str, Meta(max_length=64)], ShortText], Meta(max_length=16)]
 
 
@@ -58,7 +66,7 @@ class SamplingFields(msgspec.Struct, kw_only=True):
     repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    logit_bias: Biases | None = None
     skip_special_tokens: bool | None = None
     priority: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
     continue_final_message: bool | None = None
@@ -79,29 +87,30 @@ class TokenwireFields(msgspec.Struct, kw_only=True):
 class TextFields(msgspec.Struct, kw_only=True, omit_defaults=True):
     """`text`: its format, and how much of it is wished for."""
 
-    format: JsonObject | None = None
+    format: Format | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
 
 
 class Create(SamplingFields, kw_only=True):
     """`POST /v1/responses` and `response.create`: the standard body, flat."""
 
-    input: str | list[object] | UnsetType = UNSET
+    # Required, but for what is kept of a create: its items lie beside it.
+    input: str | InputItems | UnsetType = UNSET
     model: str | None = None
     instructions: str | None = None
     previous_response_id: str | UnsetType | None = UNSET
     conversation: str | ConversationRef | None = None
     store: bool | None = None
     stream: bool | None = None
-    stream_id: str | None = None
+    stream_id: LaneName | None = None
     background: bool | None = None
     generate: bool | None = None
     max_output_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     max_tool_calls: Count | None = None
     metadata: Metadata | None = None
     parallel_tool_calls: bool | None = None
-    tool_choice: object = None
-    tools: list[JsonObject] | None = None
+    tool_choice: ToolChoice = None
+    tools: Tools | None = None
     text: TextFields | None = None
     reasoning: ReasoningFields | None = None
     include: list[str] | None = None
@@ -148,7 +157,7 @@ class Cancel(msgspec.Struct, kw_only=True):
     """`response.cancel`: the named response, or the one that runs on the lane."""
 
     response_id: str | None = None
-    stream_id: str | None = None
+    stream_id: LaneName | None = None
 
 
 class Attach(msgspec.Struct, kw_only=True):
@@ -159,13 +168,13 @@ class Attach(msgspec.Struct, kw_only=True):
     response_id: str
     starting_after: Annotated[int, Meta(ge=-1)] = -1
     mode: Literal["events", "snapshot"] = "events"
-    stream_id: str | None = None
+    stream_id: LaneName | None = None
 
 
 class Detach(msgspec.Struct, kw_only=True):
     """`tokenwire:response.detach`: stop reading on a lane. The response goes on."""
 
-    stream_id: str | None = None
+    stream_id: LaneName | None = None
 
 
 class Ping(msgspec.Struct, kw_only=True):
@@ -192,6 +201,11 @@ _EXTENSION: Final[dict[str, type[Command]]] = {
     "tokenwire:ping": Ping,
     "tokenwire:pong": Ignored,
 }
+
+
+def client_events(*, extension: bool) -> dict[str, type[Command]]:
+    """What a client may say on a socket: the type of each event, and what it becomes."""
+    return _STANDARD | _EXTENSION if extension else _STANDARD
 
 
 def parse_create(body: JsonObject) -> Create:
@@ -236,8 +250,7 @@ def parse_frame(text: str, *, extension: bool) -> Command:
     """
     body = decode_object(text)
     kind = body.get("type")
-    known = _STANDARD | _EXTENSION if extension else _STANDARD
-    command = known.get(kind) if isinstance(kind, str) else None
+    command = client_events(extension=extension).get(kind) if isinstance(kind, str) else None
     if command is None:
         raise UnknownEventType(f"There is no client event {kind!r}.", param="type")
     if command is Create:

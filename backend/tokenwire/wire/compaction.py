@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 
 from tokenwire.errors import InvalidRequest
 from tokenwire.wire.checked import JsonObject, convert
 from tokenwire.wire.commands import Create, check_create
+from tokenwire.wire.inputs import InputItems
 from tokenwire.wire.items import canonical_input, compaction_item
 from tokenwire.wire.tools import ReasoningFields
 
@@ -34,7 +35,7 @@ class Compact(msgspec.Struct, kw_only=True):
     """`POST /v1/responses/compact`: the standard body."""
 
     model: Annotated[str, Meta(min_length=1)]
-    input: str | list[object] | UnsetType | None = UNSET
+    input: str | InputItems | None = None
     previous_response_id: str | None = None
     instructions: str | None = None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, cast
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from tokenwire.errors import InvalidRequest, UnsupportedParameter
 from tokenwire.wire.chat_completions import (
@@ -31,6 +31,7 @@ from tokenwire.wire.commands import (
     check_create,
 )
 from tokenwire.wire.items import Item, canonical_input, item_text
+from tokenwire.wire.schema import Schema, shown_as
 
 
 if TYPE_CHECKING:
@@ -43,11 +44,15 @@ _encode = msgspec.json.Encoder().encode
 
 DEFAULT_TOKENS = 16
 
+_TEXT: Schema = {"type": "string", "minLength": 1}
+_TEXTS: Schema = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": MAX_CHOICES}
+Prompts = Annotated[object, shown_as({"anyOf": [_TEXT, _TEXTS]})]
+
 
 class CompletionCreate(SamplingFields, kw_only=True):
     """`POST /v1/completions`: the standard body."""
 
-    prompt: object | UnsetType = UNSET
+    prompt: Prompts
     model: str | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None

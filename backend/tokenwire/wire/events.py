@@ -6,11 +6,13 @@ time, and in which order events come: narrator.py tells them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
 from tokenwire.wire.items import Item
+from tokenwire.wire.schema import any_of, ref, shown_as
+from tokenwire.wire.tools import ToolChoice
 
 
 if TYPE_CHECKING:
@@ -23,7 +25,17 @@ TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "respo
 
 # The struct below has a field named "object", which would shadow the type in its annotations.
 JsonObject = dict[str, object]
-JsonValue = object
+# As the documents show them; answers.py has the shapes.
+Failure = Annotated[dict[str, str], shown_as(ref("Failure"))]
+Cut = Annotated[dict[str, str], shown_as(ref("Cut"))]
+Ref = Annotated[dict[str, str], shown_as(ref("ConversationRef"))]
+Said = any_of("OutputMessage", "Reasoning", "FunctionCall", "Compaction")
+Output = list[Annotated[Item, shown_as(Said)]]
+Reasoning = Annotated[JsonObject, shown_as(ref("ReasoningFields"))]
+Text = Annotated[JsonObject, shown_as(ref("TextFields"))]
+Tools = list[Annotated[JsonObject, shown_as(ref("FlatTool"))]]
+Usage = Annotated[JsonObject, shown_as(ref("Usage"))]
+Notes = Annotated[JsonObject, shown_as(ref("ResponseNotes"))]
 _encode = msgspec.json.Encoder().encode
 _BARE_DELTA: Final = '{"type":"response.output_text.delta","item_id"'
 
@@ -70,34 +82,34 @@ class Response(msgspec.Struct, kw_only=True):
     completed_at: int | None = None
     status: Status = "in_progress"
     background: bool = False
-    error: dict[str, str] | None = None
-    incomplete_details: dict[str, str] | None = None
+    error: Failure | None = None
+    incomplete_details: Cut | None = None
     instructions: str | None = None
     max_output_tokens: int | None = None
     max_tool_calls: int | None = None
     metadata: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     model: str
-    output: list[Item] = msgspec.field(default_factory=list[Item])
+    output: Output = msgspec.field(default_factory=list[Item])
     parallel_tool_calls: bool = True
     previous_response_id: str | None = None
-    conversation: dict[str, str] | None = None
+    conversation: Ref | None = None
     prompt_cache_key: str | None = None
-    reasoning: JsonObject | None = None
+    reasoning: Reasoning | None = None
     safety_identifier: str | None = None
     service_tier: str = "default"
     store: bool = True
     temperature: float | None = None
-    text: JsonObject = msgspec.field(default_factory=lambda: {"format": {"type": "text"}})
-    tool_choice: JsonValue = "auto"
-    tools: list[JsonObject] = msgspec.field(default_factory=list[JsonObject])
+    text: Text = msgspec.field(default_factory=lambda: {"format": {"type": "text"}})
+    tool_choice: ToolChoice = "auto"
+    tools: Tools = msgspec.field(default_factory=list[JsonObject])
     top_logprobs: int = 0
     top_p: float | None = None
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     truncation: str = "disabled"
-    usage: JsonObject | None = None
+    usage: Usage | None = None
     user: str | None = None
-    tokenwire: JsonObject = msgspec.field(default_factory=JsonObject)
+    tokenwire: Notes = msgspec.field(default_factory=JsonObject)
 
     def to_json(self) -> JsonObject:
         return msgspec.to_builtins(self)

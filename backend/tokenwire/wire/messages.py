@@ -6,10 +6,14 @@ templates and models.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, Final, Literal, cast
+
+from msgspec import Struct
 
 from tokenwire.errors import InvalidRequest
+from tokenwire.wire.inputs import Parts
 from tokenwire.wire.items import Item, canonical_item, item_text, summary_of, text_field
+from tokenwire.wire.schema import any_of, shown_as
 
 
 if TYPE_CHECKING:
@@ -153,3 +157,46 @@ def _call(entry: object, where: str) -> Item:
         for name in ("name", "arguments")
     }
     return {"type": "function_call", "call_id": text_field(call, "id", where), **said}
+
+
+# What the checks above let through, as the documents show it.
+
+
+class SaidMessage(Struct, kw_only=True):
+    """What someone said."""
+
+    role: Literal["user", "system", "developer"]
+    content: str | Parts
+
+
+class CalledFunction(Struct, kw_only=True):
+    name: str
+    arguments: str
+
+
+class ToolCall(Struct, kw_only=True):
+    """A call that the model made. `arguments` are JSON, as text."""
+
+    id: str
+    function: CalledFunction
+    type: Literal["function"] = "function"
+
+
+class AssistantMessage(Struct, kw_only=True, tag_field="role", tag="assistant"):
+    """What the model said, thought and called; one of the first and the last is there."""
+
+    content: str | Parts | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class ToolMessage(Struct, kw_only=True, tag_field="role", tag="tool"):
+    """What a function gave back."""
+
+    tool_call_id: str
+    content: str | Parts
+
+
+CHAT_INPUTS: Final = (SaidMessage, AssistantMessage, ToolMessage)
+ChatInput = Annotated[object, shown_as(any_of(*(kind.__name__ for kind in CHAT_INPUTS)))]
+ChatMessages = Annotated[list[ChatInput], shown_as({"minItems": 1})]

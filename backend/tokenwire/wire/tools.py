@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from tokenwire.errors import InvalidRequest, UnsupportedParameter
 from tokenwire.wire.checked import JsonObject, convert
+from tokenwire.wire.schema import any_of, ref, shown_as
 
 
 if TYPE_CHECKING:
@@ -134,3 +135,59 @@ def _tool(tool: JsonObject, where: str) -> JsonObject:
 
 def _wrong(what: str) -> InvalidRequest:
     return InvalidRequest(f"`tool_choice` {what}.", param="tool_choice")
+
+
+# What the checks above let through, as the documents show it.
+
+
+class FlatTool(FunctionTool, kw_only=True, tag_field="type", tag="function"):
+    """A function that the client runs, as the Responses API spells it."""
+
+
+class NestedTool(msgspec.Struct, kw_only=True, tag_field="type", tag="function"):
+    """A function that the client runs, as Chat Completions spell it."""
+
+    function: FunctionTool
+
+
+class ChosenName(msgspec.Struct, kw_only=True):
+    name: Name
+
+
+class FlatChoice(ChosenName, kw_only=True, tag_field="type", tag="function"):
+    """The one function that has to be called, as the Responses API spells it."""
+
+
+class NestedChoice(msgspec.Struct, kw_only=True, tag_field="type", tag="function"):
+    """The one function that has to be called, as Chat Completions spell it."""
+
+    function: ChosenName
+
+
+class PlainFormat(msgspec.Struct, kw_only=True):
+    """Any text, or any JSON."""
+
+    type: Literal["text", "json_object"]
+
+
+class FlatFormat(JsonSchemaFormat, kw_only=True, tag_field="type", tag="json_schema"):
+    """JSON that follows a schema, as the Responses API spells it."""
+
+
+class NestedFormat(msgspec.Struct, kw_only=True, tag_field="type", tag="json_schema"):
+    """JSON that follows a schema, as Chat Completions spell it."""
+
+    json_schema: JsonSchemaFormat
+
+
+SPELLINGS: Final = (
+    *(FlatTool, NestedTool, FlatChoice, NestedChoice),
+    *(PlainFormat, FlatFormat, NestedFormat),
+)
+Tool = Annotated[JsonObject, shown_as(any_of("FlatTool", "NestedTool"))]
+Tools = Annotated[list[Tool], shown_as({"maxItems": MAX_TOOLS})]
+ToolChoice = Annotated[
+    object,
+    shown_as({"anyOf": [{"enum": [*CHOICES, None]}, ref("FlatChoice"), ref("NestedChoice")]}),
+]
+Format = Annotated[JsonObject, shown_as(any_of("PlainFormat", "FlatFormat", "NestedFormat"))]

@@ -1,0 +1,51 @@
+"""The shapes of what is told of models and of the server itself.
+
+For the documents alone, as answers.py. It refuses to know who tells it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from tokenwire.wire.answers import ModelStage
+
+
+class ModelNotes(ModelStage, kw_only=True):
+    """What this server adds to a model: where it stands."""
+
+    context_length: int | None
+    size_bytes: int | None
+    default: bool
+    description: str | None
+
+
+class Model(Struct, kw_only=True):
+    """A model that this server can answer with."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    tokenwire: ModelNotes
+
+
+class ModelList(Struct, kw_only=True):
+    object: Literal["list"]
+    data: list[Model]
+
+
+class Health(Struct, kw_only=True):
+    status: Literal["ok"]
+
+
+class Readiness(Struct, kw_only=True):
+    """Whether the default model can answer. `saving` is false while the disk fails."""
+
+    status: Literal["ready", "loading", "recovering", "draining"]
+    saving: bool
+    model: Model
+
+
+STATES: Final = (Model, ModelList, Health, Readiness)
