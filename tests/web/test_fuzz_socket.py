@@ -42,7 +42,10 @@ from tokenwire.wire.session import Session
 END = ("response.completed", "response.incomplete", "response.failed")
 # What may be sent without an answer of its own: what it asks for is seen elsewhere, if anywhere.
 SILENT = ("response.cancel", "response.processed", "tokenwire:response.detach", "tokenwire:pong")
-ANSWERS = ("error", "tokenwire:pong", "tokenwire:response.attached", "response.created")
+ANSWERS = (
+    *("error", "tokenwire:pong", "tokenwire:response.attached", "response.created"),
+    *("response.steer.accepted", "response.steer.failed"),
+)
 MOST_BYTES = 16_384
 GROWTH = 48 << 20
 PROTOCOL = Path(__file__).parents[2] / "PROTOCOL.md"
@@ -87,11 +90,16 @@ class Told:
     counts: Counter[str] = field(default_factory=Counter[str])
     errors: Counter[str] = field(default_factory=Counter[str])
     lanes: dict[str | None, _LaneSeen] = field(default_factory=dict[str | None, _LaneSeen])
+    # Responses that were steered, and lanes where one has ended and another is to begin.
+    steered: set[tuple[str, str | None]] = field(default_factory=set[tuple[str, str | None]])
+    held: set[tuple[str, str | None]] = field(default_factory=set[tuple[str, str | None]])
+    # Answers to no frame: what follows a steer, or could not.
+    unasked: int = 0
 
     def take(self, event: Json) -> None:
         kind, number = event["type"], event["sequence_number"]
         self.counts[kind] += 1
-        if kind == "error" or kind.startswith("tokenwire:"):
+        if kind == "error" or kind.startswith(("tokenwire:", "response.steer.")):
             assert number == self.numbers, event
             self.numbers += 1
         if kind == "error":
@@ -99,6 +107,8 @@ class Told:
         elif kind == "tokenwire:response.attached":
             lane = _LaneSeen(event["response_id"], -2, event["last_sequence_number"])
             self.lanes[event.get("stream_id")] = lane
+        elif kind.startswith("response.steer."):
+            self._take_steer(event)
         elif kind.startswith("response."):
             self._take_of_a_log(event)
 
@@ -113,10 +123,29 @@ class Told:
         assert isinstance(event.get("stream_id", ""), str), event
         self.errors[error["code"]] += 1
 
+    def _take_steer(self, event: Json) -> None:
+        steer, lane = event["steer"], event.get("stream_id")
+        if event["type"] == "response.steer.accepted":
+            self.steered.add((steer["previous_response_id"], lane))
+            return
+        assert event["type"] == "response.steer.failed", event
+        error = event["error"]
+        self.errors[f"steer {error['code']}"] += 1
+        assert CODES[error["code"]] in (400, 404), event
+        assert 0 < len(error["message"]) <= MESSAGE_MAX, event
+        if "id" in steer:
+            # It was accepted, and its response has ended.
+            assert (steer["previous_response_id"], lane) in self.steered, event
+            self.held.discard((steer["previous_response_id"], lane))
+            self.unasked += 1
+
     def _take_of_a_log(self, event: Json) -> None:
         lane, number = event.get("stream_id"), event["sequence_number"]
         if event["type"] == "response.created":
             assert number == 0, event
+            if (event["response"]["previous_response_id"], lane) in self.held:
+                self.held.discard((event["response"]["previous_response_id"], lane))
+                self.unasked += 1
             id = event["response"]["id"]
             leaps_to = seen.leaps_to if (seen := self.lanes.get(lane)) and seen.number == -2 else -1
             self.lanes[lane] = _LaneSeen(id, 0, leaps_to)
@@ -130,6 +159,8 @@ class Told:
         if event["type"] in END:
             assert event["response"]["id"] == seen.response_id, event
             del self.lanes[lane]
+            if (seen.response_id, lane) in self.steered:
+                self.held.add((seen.response_id, lane))
 
 
 @dataclass
@@ -209,7 +240,8 @@ class Client:
     @property
     def unanswered(self) -> int:
         """The frames that got no answer, if each `response.created` was one."""
-        return self.frames + self.sentinels - sum(self.told.counts[kind] for kind in ANSWERS)
+        answers = sum(self.told.counts[kind] for kind in ANSWERS) - self.told.unasked
+        return self.frames + self.sentinels - answers
 
 
 class Playground:
@@ -375,7 +407,7 @@ def has_read_all(attach: Frame, attached: Json) -> bool:
 # Many at once, over a few connections that stay
 
 
-Step = tuple[Literal["send", "babble", "flood", "long", "cut", "hold", "wait"], Any]
+Step = tuple[Literal["send", "steer", "babble", "flood", "long", "cut", "hold", "wait"], Any]
 
 _keyed = st.fixed_dictionaries({"idempotency_key": st.sampled_from(KEYS)})
 _two_lanes = st.sampled_from(["a", "b"])
@@ -386,6 +418,7 @@ _likely: st.SearchStrategy[Frame] = st.one_of(
     command("response.create", input=st.just("Hi"), tokenwire=_keyed),
     command("response.cancel", stream_id=_two_lanes),
     command("response.cancel", response_id=_plain_ids),
+    command("response.steer", previous_response_id=_plain_ids, input=st.just("Hi")),
     command("tokenwire:response.attach", response_id=_plain_ids, stream_id=_two_lanes),
     command("tokenwire:response.detach", stream_id=_two_lanes),
     command("tokenwire:ping", t=st.integers(0, 9)),
@@ -395,6 +428,7 @@ _steps: st.SearchStrategy[Step] = st.one_of(
     *[frames().map(lambda frame: ("send", frame))] * 3,
     st.sampled_from([("hold", True), ("hold", False), ("cut", None)]),
     *[st.just(("wait", None))] * 6,
+    *[st.tuples(st.just("steer"), _two_lanes)] * 2,
     st.one_of(
         st.tuples(st.just("babble"), st.sampled_from([16, 20])),
         st.tuples(st.just("flood"), _likely),
@@ -420,7 +454,10 @@ def test_many_frames_at_once_disturb_nothing(ground: Playground) -> None:
     play()
     ground.run(part(ground, clients))
     assert ground.frames > 2500
-    for kind in ("response.completed", "response.incomplete", "tokenwire:response.attached"):
+    for kind in (
+        *("response.completed", "response.incomplete", "tokenwire:response.attached"),
+        *("response.steer.accepted", "response.steer.failed"),
+    ):
         assert ground.totals[kind] > 20, ground.totals
     ground.assert_clean()
 
@@ -463,6 +500,8 @@ async def take_step(ground: Playground, client: Client, step: Step) -> None:
     match step:
         case "send", frame:
             await client.send(frame)
+        case "steer", lane:
+            await steer_what_begins(client, lane)
         case "babble", times:
             client.may_close.add(4400)
             for _ in range(times):
@@ -485,6 +524,15 @@ async def take_step(ground: Playground, client: Client, step: Step) -> None:
             hold(ground.house.engine, on=on)
         case _:
             await asyncio.sleep(0.005)
+
+
+async def steer_what_begins(client: Client, lane: str) -> None:
+    """If it does: the lane may be busy."""
+    ask = {"type": "response.create", "input": "long", "stream_id": lane}
+    await client.send(Frame(json.dumps(ask)))
+    await asyncio.sleep(0.02)
+    steer = {"type": "response.steer", "previous_response_id": "@0@", "input": "Hi"}
+    await client.send(Frame(json.dumps(steer)))
 
 
 async def expect_closed(client: Client) -> None:

@@ -175,7 +175,7 @@ class Failure(Struct, kw_only=True):
 class Cut(Struct, kw_only=True):
     """Why a response ended before it was complete."""
 
-    reason: Literal["max_output_tokens", "cancelled", "interrupted"]
+    reason: Literal["max_output_tokens", "cancelled", "steered", "interrupted"]
 
 
 class InputTokens(Struct, kw_only=True):

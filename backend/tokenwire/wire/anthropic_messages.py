@@ -22,7 +22,7 @@ from tokenwire.wire.commands import (
 )
 from tokenwire.wire.items import Item, canonical_item, text_field
 from tokenwire.wire.schema import any_of, ref, shown_as
-from tokenwire.wire.tools import Effort, Name, ReasoningFields, parse_text_format
+from tokenwire.wire.tools import Effort, Format, Name, ReasoningFields, parse_text_format
 
 
 _encode = msgspec.json.Encoder().encode
@@ -48,7 +48,7 @@ class OutputConfig(msgspec.Struct, kw_only=True):
     """`output_config`: how much is thought, and what the text has to look like."""
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-    format: JsonObject | None = None
+    format: Format | None = None
 
 
 class RequestMetadata(msgspec.Struct, kw_only=True):
@@ -66,7 +66,7 @@ class CountTokens(msgspec.Struct, kw_only=True):
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
     # Its name before `output_config`.
-    output_format: JsonObject | None = None
+    output_format: Format | None = None
 
 
 class MessagesCreate(CountTokens, kw_only=True):
@@ -265,9 +265,9 @@ Blocks = Annotated[list[Block], shown_as({"minItems": 1})]
 
 
 class Turn(msgspec.Struct, kw_only=True):
-    """What one of the two said."""
+    """What one of them said."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     content: str | Blocks
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ADDRESS: Final = "/v1/responses"
 _CLIENT, _SERVER = "client", "server"
 _ABOUT: Final = {
-    "responses": "A frame is one JSON object. Each create is answered by the events of its response.",
+    "responses": "A frame is one JSON object. A create is answered by the events of its response.",
     "page": (
         "The same, negotiated by the subprotocol `tokenwire.v1`: a frame of the server is one event"
         " or an array of events, responses go on without a reader, and models, conversations and"

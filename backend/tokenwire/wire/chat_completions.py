@@ -85,8 +85,6 @@ def parse_chat(body: JsonObject) -> tuple[ChatCreate, list[Create]]:
     Raises InvalidRequest or UnsupportedParameter that names the field.
     """
     chat = convert(body, ChatCreate)
-    if chat.messages is UNSET:
-        raise InvalidRequest("`messages` is required.", param="messages")
     if chat.top_logprobs and not chat.logprobs:
         raise InvalidRequest("`top_logprobs` needs `logprobs`.", param="top_logprobs")
     items = message_items(chat.messages)

@@ -222,9 +222,17 @@ class MessageStop(Struct, kw_only=True, tag_field="type", tag="message_stop"):
     """The last event."""
 
 
+class Unsupported(Struct, kw_only=True):
+    """What their SDK reads to go on without a thread."""
+
+    error_code: Literal["thread_unsupported_request"]
+    unsupported: list[str]
+
+
 class AnthropicDetails(Struct, kw_only=True):
     type: str
     message: str
+    details: Unsupported | UnsetType = UNSET
 
 
 class AnthropicError(Struct, kw_only=True, tag_field="type", tag="error"):

@@ -12,6 +12,8 @@ from typing import Final
 MEANINGS: Final = {
     # What is asked
     "input": "What to answer: a text, or items.",
+    "Steer.input": "What to say to it: a text, or messages of the user.",
+    "Steer.previous_response_id": "The running response, which this connection reads.",
     "instructions": "A system message for this answer alone.",
     "messages": "What was said so far, oldest first.",
     "system": "A system message: a text, or text blocks.",
@@ -83,6 +85,9 @@ MEANINGS: Final = {
     "text": "What the text is like.",
     "format": "The format of the text; JSON is held by a grammar.",
     "response_format": "The format of the text; JSON is held by a grammar.",
+    "output_config": "How much is thought, and what the text is like.",
+    "output_format": "The same as `output_config.format`, by its older name.",
+    "thread": "Refused: conversations of this dialect are not kept.",
     "verbosity": "Accepted and echoed; it changes nothing.",
     "function": "The function.",
     "parameters": "Its parameters, as a JSON schema.",

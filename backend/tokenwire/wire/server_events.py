@@ -135,6 +135,55 @@ class ErrorEvent(ServerEvent, kw_only=True, tag="error"):
     error: ErrorDetails
 
 
+class SteerId(Struct, kw_only=True):
+    """A steer that was accepted, and the response that it steers."""
+
+    id: str
+    previous_response_id: str
+
+
+class SteerAccepted(ServerEvent, kw_only=True, tag="response.steer.accepted"):
+    """The server has it. The successor's `response.created` is the point of no return."""
+
+    steer: SteerId
+
+
+class RequiredInput(Struct, kw_only=True, tag_field="type", tag="function_call_output"):
+    """A result that is owed, without its output."""
+
+    call_id: str
+    name: str
+
+
+class SteerPending(ServerEvent, kw_only=True, tag="response.steer.pending"):
+    """The answer waits for results: what was said goes before them in the next create."""
+
+    reason: Literal["waiting_for_required_input"]
+    required_input: list[RequiredInput]
+    steer: SteerId
+
+
+class SteerError(Struct, kw_only=True):
+    type: Literal["invalid_request_error"]
+    code: str
+    message: str
+
+
+class SteerGiven(Struct, kw_only=True):
+    """What was said, given back; its id where it had been accepted."""
+
+    previous_response_id: str
+    input: object
+    id: str | UnsetType = UNSET
+
+
+class SteerFailed(ServerEvent, kw_only=True, tag="response.steer.failed"):
+    """What was said can't reach the answer."""
+
+    error: SteerError
+    steer: SteerGiven
+
+
 class HelloLimits(Struct, kw_only=True):
     max_in_flight: int
     max_lanes: int
@@ -206,7 +255,10 @@ class Pong(ServerEvent, kw_only=True, tag="tokenwire:pong"):
     t: str | float | None
 
 
-SOCKET_EVENTS: Final = (*RESPONSE_EVENTS, ErrorEvent)
+SOCKET_EVENTS: Final = (
+    *RESPONSE_EVENTS,
+    *(SteerAccepted, SteerPending, SteerFailed, ErrorEvent),
+)
 PAGE_EVENTS: Final = (
     *(Hello, ModelChanged, Attached, Started, ConversationChanged),
     *(SavingChanged, Draining, ServerPing, Pong),

@@ -12,10 +12,22 @@ from msgspec import Struct
 from tokenwire.wire.answers import ModelStage
 
 
+class Capabilities(Struct, kw_only=True):
+    """What it can do; null where nobody can say before it is loaded."""
+
+    tools: bool | None
+    reasoning: bool | None
+    structured_output: bool | None
+
+
 class ModelNotes(ModelStage, kw_only=True):
-    """What this server adds to a model: where it stands."""
+    """What this server adds to a model: where it stands, and what it can do."""
 
     context_length: int | None
+    max_output_tokens: int | None
+    input_modalities: list[str]
+    output_modalities: list[str]
+    capabilities: Capabilities
     size_bytes: int | None
     default: bool
     description: str | None

@@ -5,12 +5,13 @@ Pure values. It refuses to know which answers run and on which connection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import msgspec
 
 from tokenwire.errors import InvalidRequest
 from tokenwire.wire.items import Item, canonical_input
+from tokenwire.wire.schema import ref, shown_as
 
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ _CALLS: Final = {
 }
 
 
+_SAID: Final = {"type": "array", "items": ref("InputMessage"), "minItems": 1}
+SteerInput = Annotated[object, shown_as({"anyOf": [{"type": "string"}, _SAID]})]
+
+
 class Steer(msgspec.Struct, kw_only=True):
     """`response.steer`: input for a response that runs. The response says which lane."""
 
     previous_response_id: str
-    input: object = None
+    input: SteerInput = None
 
     def items(self) -> list[Item]:
         """The canonical input: messages of the user. Raises InvalidRequest or UnsupportedParameter
