@@ -69,6 +69,7 @@ async def open_house(
     ready: bool = True,
     admission: AdmissionLimits | None = None,
     limits: DoorLimits | None = None,
+    errorlog: str | None = None,
 ) -> AsyncGenerator[House, None]:
     """Open it, and close it whatever happens."""
     engine = engine or ScriptedEngine()
@@ -102,7 +103,7 @@ async def open_house(
         config.bind = [f"fd://{listener.detach()}"]
         config.graceful_timeout = 0.5
         config.websocket_max_message_size = parts.limits.max_message_bytes
-        config.errorlog = None
+        config.errorlog = errorlog
         serving = tasks.create_task(
             hypercorn_serve(create_app(parts), config, shutdown_trigger=stop.wait)
         )

@@ -26,28 +26,31 @@ _SLASHES = ("model_id", "name")
 
 
 async def check_answer(response: httpx.Response) -> None:
-    """For the hooks of a client: fails where the answer, or a body that was taken, is not as
-    described. The events of a stream are left to who reads them.
-    """
+    """For the hooks of a client. The events of a stream are left to who reads them."""
     request = response.request
-    found = operation_of(request.method, request.url.path)
-    if found is None:
-        return
     kind = response.headers.get("Content-Type", "")
-    if response.status_code == 400 and not kind:  # Hypercorn's own
+    answer = await response.aread() if kind.startswith(JSON) else b""
+    sent = request.content if response.is_success else None
+    check_exchange(request.method, request.url.path, sent, response.status_code, kind, answer)
+
+
+def check_exchange(
+    method: str, path: str, sent: bytes | None, status: int, kind: str, answer: bytes
+) -> None:
+    """Fails where an answer, or the body that was `sent` and taken, is not as described."""
+    found = operation_of(method, path)
+    if found is None or (status == 400 and not kind):  # Hypercorn's own
         return
-    described = found["responses"].get(str(response.status_code))
-    assert described, (
-        f"{request.method} {request.url.path}: {response.status_code} is not described"
-    )
+    described = found["responses"].get(str(status))
+    assert described, f"{method} {path}: {status} is not described"
     content = described.get("content", {})
     media = kind.partition(";")[0]
-    assert media in content or "*/*" in content, f"{media} is not described"
+    assert media in content or "*/*" in content, f"{method} {path}: {media} is not described"
     if media == JSON and (schema := content[JSON].get("schema")):
-        check(HTTP, schema, json.loads(await response.aread()), strict=True)
-    if response.is_success and "requestBody" in found and request.content:
+        check(HTTP, schema, json.loads(answer), strict=True)
+    if sent and "requestBody" in found:
         schema = found["requestBody"]["content"][JSON]["schema"]
-        check(HTTP, schema, json.loads(request.content), strict=False)
+        check(HTTP, schema, json.loads(sent), strict=False)
 
 
 def check_streamed(method: str, path: str, event: Any) -> None:

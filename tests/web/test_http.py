@@ -80,6 +80,23 @@ async def test_unknown_paths_and_methods_are_errors_in_the_same_shape(tmp_path: 
         assert error_of(await house.http.put("/v1/models")) == (405, "method_not_allowed", None)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/models", "GET, HEAD, OPTIONS"),
+        ("GET", "/v1/messages", "OPTIONS, POST"),
+        ("TRACE", "/v1/responses", "GET, HEAD, OPTIONS, POST"),
+        ("POST", "/docs", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    tmp_path: Path, method: str, path: str, allowed: str
+) -> None:
+    async with open_house(tmp_path) as house:
+        answer = await house.http.request(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
 async def test_the_socket_address_without_an_upgrade_says_426(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         answer = await house.http.get("/v1/responses")
@@ -95,6 +112,10 @@ async def test_a_bad_cursor_names_its_field(tmp_path: Path, after: str) -> None:
             f"/v1/responses/{made['id']}?stream=true&starting_after={after}"
         )
         assert error_of(answer) == (400, "invalid_request", "starting_after")
+        answer = await house.http.get(f"/v1/responses/{made['id']}?starting_after={after}")
+        assert error_of(answer) == (400, "invalid_request", "starting_after")
+        answer = await house.http.get(f"/v1/responses/{made['id']}?stream={after}")
+        assert error_of(answer) == (400, "invalid_request", "stream")
         answer = await house.http.get(f"/v1/responses/{made['id']}?stream=true&starting_after=99")
         assert error_of(answer) == (400, "invalid_starting_after", "starting_after")
 
@@ -454,6 +475,8 @@ async def test_conversations_are_listed_both_ways_by_cursor_and_by_id(tmp_path: 
         for n in range(3):
             answer = await house.http.post("/v1/conversations", json={"title": f"{n}"})
             made.append(answer.json()["id"])
+        whole = (await house.http.get("/v1/conversations?after=")).json()
+        assert [each["id"] for each in whole["data"]] == made[::-1]
         for order, expected in (("asc", made), ("desc", made[::-1])):
             for next_of in ("last_id", "last_cursor"):
                 query = {"order": order, "limit": "2"}

@@ -57,6 +57,9 @@ def blocks(message: Any) -> list[tuple[str, object]]:
     ]
 
 
+# Of a call that nobody made; and a thought that nobody can read.
+RESULT = {"type": "tool_result", "tool_use_id": "call_none", "content": "1"}
+REDACTED = {"type": "redacted_thinking", "data": "zzz"}
 SAID = [("thinking", "Hm."), ("text", "I look."), ("tool_use", {"x": 1})]
 
 
@@ -212,6 +215,11 @@ async def test_tokens_are_counted(tmp_path: Path) -> None:
             {"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]},
             "messages[0].content[0].tool_use_id",
         ),
+        (
+            {"messages": [{"role": "user", "content": [RESULT]}]},
+            "messages[0].content[0].tool_use_id",
+        ),
+        ({"messages": [{"role": "user", "content": [REDACTED]}]}, "messages"),
         ({"tools": [{"type": "web_search_20250305", "name": "x"}]}, "web_search_20250305"),
         ({"tools": [{"name": "a b", "input_schema": {}}]}, "tools[0].name"),
         ({"tool_choice": {"type": "any"}}, "tool_choice"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from quart import Quart, Response, request, websocket
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from tokenwire import compat
 from tokenwire.errors import MethodNotAllowed, NotFound, ServerError, TokenwireError, TooLarge
@@ -92,9 +93,11 @@ def _map_errors(app: Quart) -> None:
     async def http(error: Exception) -> Response:
         if isinstance(error, RequestEntityTooLarge):
             return error_response(TooLarge("The body is larger than this server takes."))
+        if isinstance(error, WrongMethod):
+            refused = error_response(MethodNotAllowed(f"{request.method} is not possible here."))
+            refused.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+            return refused
         code = error.code if isinstance(error, HTTPException) else None
-        if code == MethodNotAllowed("").ending.status:
-            return error_response(MethodNotAllowed(f"{request.method} is not possible here."))
         if code == NotFound("").ending.status:
             return error_response(NotFound(f"There is nothing at {request.path}."))
         return error_response(ServerError(f"The request failed ({code})."), status=code)

@@ -70,7 +70,7 @@ class ConversationsDoor:
             found, cursor = await self._store.conversations(
                 self._user_id,
                 limit=limit,
-                after=request.args.get("after"),
+                after=request.args.get("after") or None,
                 oldest_first=oldest_first,
             )
         return _page([conversation_object(conversation) for conversation in found], cursor)
@@ -82,7 +82,7 @@ class ConversationsDoor:
         limit = query_int("limit", 20, low=1, high=100)
         with _cursor_checked():
             found, cursor = await self._store.search(
-                self._user_id, words, limit=limit, after=request.args.get("after")
+                self._user_id, words, limit=limit, after=request.args.get("after") or None
             )
         return _page([{"object": "conversation.hit", **asdict(hit)} for hit in found], cursor)
 

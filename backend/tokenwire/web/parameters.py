@@ -39,7 +39,7 @@ WORDS: Final = Parameter(
     "q", {"type": "string", "minLength": 1, "maxLength": 200}, "The words to find.", required=True
 )
 AS_STREAM: Final = Parameter(
-    "stream", {"enum": ["true", "false"], "default": "false"}, "Read its events."
+    "stream", {"enum": ["true", "1", "false", "0"], "default": "false"}, "Read its events."
 )
 STARTING_AFTER: Final = Parameter(
     "starting_after",

@@ -101,4 +101,8 @@ def query_oldest_first() -> bool:
 
 
 def query_flag(name: str) -> bool:
-    return request.args.get(name, "").lower() in ("1", "true")
+    """Whether it is true or 1; it is false unless it is said. Raises InvalidRequest."""
+    said = request.args.get(name, "false").lower()
+    if said not in ("true", "1", "false", "0"):
+        raise InvalidRequest(f"`{name}` must be true or false.", param=name)
+    return said in ("true", "1")

@@ -58,9 +58,10 @@ class ResponsesDoor:
         return json_response(await self._generations.resource(self._user_id, source))
 
     async def retrieve(self, response_id: str) -> Response:
-        if not query_flag("stream"):
-            return json_response(await self._generations.get(self._user_id, response_id))
+        stream = query_flag("stream")
         after = query_int("starting_after", -1, low=-1, high=MAX_SEQUENCE_NUMBER)
+        if not stream:
+            return json_response(await self._generations.get(self._user_id, response_id))
         source = await self._generations.find(self._user_id, response_id, after)
         return event_stream([source], after, responses_sse, self._send_timeout_s)
 

@@ -13,14 +13,15 @@ from msgspec import Meta
 from tokenwire.errors import InvalidRequest, UnsupportedParameter
 from tokenwire.wire.checked import JsonObject, convert
 from tokenwire.wire.commands import (
-    MAX_STOPS,
     Create,
     Fraction,
     ShortText,
+    Stops,
     TextFields,
     check_create,
 )
 from tokenwire.wire.items import Item, canonical_item, text_field
+from tokenwire.wire.messages import check_called
 from tokenwire.wire.schema import any_of, ref, shown_as
 from tokenwire.wire.tools import Effort, Format, Name, ReasoningFields, parse_text_format
 
@@ -74,7 +75,7 @@ class MessagesCreate(CountTokens, kw_only=True):
 
     max_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     stream: bool | None = None
-    stop_sequences: Annotated[list[ShortText], Meta(max_length=MAX_STOPS)] | None = None
+    stop_sequences: Stops | None = None
     temperature: Fraction | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
     top_k: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
@@ -110,13 +111,11 @@ def parse_count(body: JsonObject) -> Create:
 
 
 def _create(asked: CountTokens) -> Create:
-    items = [
-        item
-        for index, message in enumerate(asked.messages)
-        for item in _items(message, f"messages[{index}]")
-    ]
+    items: list[Item] = []
+    for index, message in enumerate(asked.messages):
+        _add(items, message, f"messages[{index}]")
     if not items:
-        raise InvalidRequest("`messages` say nothing.", param="messages")
+        raise InvalidRequest("`messages` say nothing that can be read.", param="messages")
     choice = asked.tool_choice
     # The answer goes on with what the client has begun for the assistant.
     begun = items[-1].get("role") == "assistant"
@@ -146,17 +145,17 @@ def _effort(asked: CountTokens, *, begun: bool) -> Effort | None:
     return effort or ("high" if asked.thinking is not None else None)
 
 
-def _items(message: JsonObject, where: str) -> list[Item]:
+def _add(items: list[Item], message: JsonObject, where: str) -> None:
     role, content = message.get("role"), message.get("content")
     if role not in _ROLES:
         field = f"{where}.role"
         raise InvalidRequest(f"`{field}` must be one of {', '.join(_ROLES)}.", param=field)
     if isinstance(content, str):
-        return [canonical_item({"role": role, "content": content}, where)]
+        items.append(canonical_item({"role": role, "content": content}, where))
+        return
     if not isinstance(content, list) or not content:
         field = f"{where}.content"
         raise InvalidRequest(f"`{field}` must be a string or a non-empty array.", param=field)
-    items: list[Item] = []
     for index, block in enumerate(cast("list[object]", content)):
         here = f"{where}.content[{index}]"
         if not isinstance(block, dict):
@@ -164,7 +163,8 @@ def _items(message: JsonObject, where: str) -> list[Item]:
         item = _block_item(str(role), cast("Item", block), here)
         if item is not None:
             items.append(item)
-    return items
+            if item["type"] == "function_call_output":
+                check_called(items, f"{here}.tool_use_id")
 
 
 def _block_item(role: str, block: Item, where: str) -> Item | None:

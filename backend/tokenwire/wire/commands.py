@@ -45,6 +45,8 @@ Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 ShortText = Annotated[str, Meta(max_length=512)]
+Stop = Annotated[ShortText, shown_as({"minLength": 1})]
+Stops = Annotated[list[Stop], Meta(max_length=MAX_STOPS)]
 LaneName = Annotated[str, shown_as({"pattern": "^[A-Za-z0-9_.-]{1,256}$"})]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 Biases = Annotated[dict[str, Bias], shown_as({"propertyNames": {"pattern": "^[0-9]{1,10}$"}})]
@@ -59,7 +61,7 @@ class SamplingFields(msgspec.Struct, kw_only=True):
     top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     min_p: Fraction | None = None
     seed: Seed | None = None
-    stop: ShortText | Annotated[list[ShortText], Meta(max_length=MAX_STOPS)] | None = None
+    stop: Stop | Stops | None = None
     stop_token_ids: Annotated[list[Count], Meta(max_length=256)] | None = None
     ignore_eos: bool | None = None
     min_tokens: Count | None = None

@@ -110,7 +110,7 @@ def message_items(messages: list[object]) -> list[Item]:
             raise InvalidRequest(f"`{where}` must be an object.", param=where)
         items += _items_of(cast("Item", entry), where)
         if items[-1]["type"] == "function_call_output":
-            _check_called(items, f"{where}.tool_call_id")
+            check_called(items, f"{where}.tool_call_id")
     if not items:
         raise InvalidRequest("`messages` must be a non-empty array.", param="messages")
     return items
@@ -140,7 +140,10 @@ def _items_of(message: Item, where: str) -> list[Item]:
     return [canonical_item(item, where) for item in items]
 
 
-def _check_called(items: list[Item], field: str) -> None:
+def check_called(items: list[Item], field: str) -> None:
+    """That the last item is the output of a call that is among them. Raises InvalidRequest that
+    names `field`.
+    """
     call_id = items[-1]["call_id"]
     made = [item["call_id"] for item in items if item["type"] == "function_call"]
     if call_id not in made:
