@@ -503,10 +503,7 @@ async def take_step(ground: Playground, client: Client, step: Step) -> None:
         case "steer", lane:
             await steer_what_begins(client, lane)
         case "babble", times:
-            client.may_close.add(4400)
-            for _ in range(times):
-                await client.socket.send("{")
-            await expect_closed(client)
+            await babble(client, times)
         case "flood", frame:
             client.may_close.add(1008)
             for _ in range(80):
@@ -526,12 +523,19 @@ async def take_step(ground: Playground, client: Client, step: Step) -> None:
             await asyncio.sleep(0.005)
 
 
+async def babble(client: Client, times: int) -> None:
+    client.may_close.add(4400)
+    for _ in range(times):
+        await client.socket.send("{")
+    await expect_closed(client)
+
+
 async def steer_what_begins(client: Client, lane: str) -> None:
     """On a lane that nothing else is said on; where too much waits, it may not begin."""
     if lane not in client.told.lanes:
         ask = {"type": "response.create", "input": "long", "stream_id": lane}
         await client.send(Frame(json.dumps(ask)))
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, EOFError):
             async with asyncio.timeout(1):
                 await client.until(lambda: lane in client.told.lanes)
     if seen := client.told.lanes.get(lane):
