@@ -1,5 +1,5 @@
-"""Fixtures that the whole suite shares: the one real server, with the real engine and the demo
-model.
+"""Fixtures that the whole suite shares: the real servers, with the real engine, one for the demo
+model and one for the model that recites.
 """
 
 from __future__ import annotations
@@ -22,6 +22,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server, None, 
         running.stop()
 
 
+@pytest.fixture(scope="session")
+def reciter_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server, None, None]:
+    """A server whose model recites (support/reciter.py): it thinks, speaks and calls. It has the
+    demo model too, which is loaded when it is asked for.
+    """
+    from support.reciter import make_reciter
+
+    data = tmp_path_factory.mktemp("reciter") / "data"
+    make_reciter(data / "models" / "reciter")
+    running = start_server(data, "--model=reciter")
+    try:
+        running.wait_ready()
+        yield running
+    finally:
+        running.stop()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Units first, the real engine last: what fails fast fails first."""
-    items.sort(key=lambda item: "server" in getattr(item, "fixturenames", ()))
+    servers = {"server", "reciter_server"}
+    items.sort(key=lambda item: bool(servers.intersection(getattr(item, "fixturenames", ()))))

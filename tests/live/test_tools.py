@@ -16,8 +16,8 @@ from anthropic import Anthropic
 from openai import BadRequestError, OpenAI
 from openai.types.responses import Response
 
-from support.reciter import AFTER, CALLS, SPOKEN, THOUGHT, make_reciter
-from support.server import start_server
+from support.reciter import AFTER, CALLS, SPOKEN, THOUGHT
+from support.server import Server
 
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
@@ -44,17 +44,10 @@ CHAT: Any = {
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Generator[OpenAI, None, None]:
+def client(reciter_server: Server) -> Generator[OpenAI, None, None]:
     """Of a server that has both models."""
-    data = tmp_path_factory.mktemp("tools") / "data"
-    make_reciter(data / "models" / MODEL)
-    server = start_server(data, f"--model={MODEL}")
-    try:
-        server.wait_ready()
-        with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as made:
-            yield made
-    finally:
-        server.stop()
+    with OpenAI(base_url=f"{reciter_server.url}/v1", api_key="none", max_retries=0) as made:
+        yield made
 
 
 def kinds(answer: Response) -> list[str]:
