@@ -14,7 +14,8 @@ import websockets
 
 from support.house import House, open_house
 from support.promised import check_streamed, check_told
-from support.scripted import ScriptedEngine
+from support.scripted import Script, ScriptedEngine, say
+from tokenwire.engine.base import Call, Delta
 from tokenwire.errors import ENDINGS
 
 
@@ -132,11 +133,21 @@ async def play(door: HttpDoor | SocketDoor, body: str) -> None:
                 assert door.status == int(status.group(1)), line
 
 
+def calling(name: str) -> Script:
+    """Calls a tool, and says something when it has what came of it."""
+    arguments = ('{"input": "Hello', ", world", '."}')
+    steps: list[Delta | Exception] = [Delta("", (1,), calls=(Call(0, "", "call_1", name),))]
+    steps += [Delta("", (2 + n,), calls=(Call(0, part),)) for n, part in enumerate(arguments)]
+    steps.append(Delta("", (0,), "stop"))
+    return lambda text, _sampling: say("Thanks.") if text == "Done." else steps
+
+
 @pytest.mark.parametrize(
     ("options", "body"), [t[1:] for t in TRANSCRIPTS], ids=[t[0] for t in TRANSCRIPTS]
 )
 async def test_a_transcript_is_what_happens(tmp_path: Path, options: list[str], body: str) -> None:
-    engine = ScriptedEngine()
+    called = next((o[6:] for o in options if o.startswith("calls=")), None)
+    engine = ScriptedEngine(calling(called) if called else None)
     engine.hold_at = next((int(o[5:]) for o in options if o.startswith("hold=")), None)
     async with open_house(tmp_path, engine) as house:
         if "ws" in options or "page" in options:

@@ -15,7 +15,7 @@ import pytest
 
 from support.house import House, Json, open_house, parse_sse, receive_until, text_of
 from support.scripted import ScriptedEngine, say
-from tokenwire.engine.base import Delta, Sampling
+from tokenwire.engine.base import Call, Delta, Sampling
 from tokenwire.errors import EngineDead
 
 
@@ -209,6 +209,77 @@ async def test_an_answer_cut_at_its_length_says_so(tmp_path: Path, kind: str) ->
     response = last["response"]
     assert response["incomplete_details"] == {"reason": "max_output_tokens"}
     assert response["output"][0]["content"][0]["text"] == "One two three"
+
+
+PATCH: Json = {"type": "custom", "name": "patch", "description": "Patches."}
+FIND: Json = {"type": "function", "name": "find"}
+
+
+async def test_a_custom_tool_is_called_with_a_text_and_its_output_answered(
+    tmp_path: Path, kind: str
+) -> None:
+    engine = ScriptedEngine(
+        lambda text, _sampling: (
+            [
+                Delta("", (1,), calls=(Call(0, '{"inp', "call_a", "patch"),)),
+                Delta("", (2,), calls=(Call(0, 'ut": "a\\nb"}'),)),
+                Delta("", (0,), "stop"),
+            ]
+            if text == "Hi"
+            else say("Done.")
+        )
+    )
+    async with _house_and_door(tmp_path, kind, engine) as (house, door):
+        events = await door.create(input="Hi", tools=[{"type": "web_search"}, PATCH, FIND])
+        response = events[-1]["response"]
+        said = [e for e in events if e["type"].startswith("response.custom_tool_call_input.")]
+        result = {"type": "custom_tool_call_output", "call_id": "call_a", "output": "patched"}
+        last = await door.create(input=[result], previous_response_id=response["id"])
+        again = await door.attach(response["id"], -1)
+
+    assert [event.get("delta", event.get("input")) for event in said] == ["a\nb", "a\nb"]
+    assert [tool["type"] for tool in response["tools"]] == ["custom", "function"]
+    (call,) = response["output"]
+    assert (call["type"], call["name"], call["input"]) == ("custom_tool_call", "patch", "a\nb")
+    assert text_of(last) == "Done."
+    assert [message["role"] for message in house.engine.prompts[-1]] == [
+        "user",
+        "assistant",
+        "tool",
+    ]
+    assert [e["type"] for e in again if e["type"] in {e["type"] for e in events}] == [
+        event["type"] for event in events
+    ]
+
+
+async def test_a_hosted_tool_that_is_forced_is_refused_by_name(tmp_path: Path, kind: str) -> None:
+    async with _house_and_door(tmp_path, kind) as (_, door):
+        hosted = {"type": "web_search"}
+        (refusal,) = await door.create(input="Hi", tools=[hosted, FIND], tool_choice=hosted)
+    assert refusal["error"]["code"] == "unsupported_parameter"
+    assert "web_search" in refusal["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"generate": False, "tools": [FIND]},
+        {"generate": False, "instructions": "Be kind."},
+        {"input": "Hi", "prompt_cache_options": {"prewarm": True}},
+    ],
+)
+@pytest.mark.parametrize("store", [True, False])
+async def test_what_agents_warm_up_with_is_read_and_gone_on_from(
+    tmp_path: Path, kind: str, body: Json, store: bool
+) -> None:
+    async with _house_and_door(tmp_path, kind) as (_, door):
+        events = await door.create(**body, store=store)
+        assert (events[-1]["type"], events[-1]["response"]["output"]) == ("response.completed", [])
+        if store:
+            parent = events[-1]["response"]["id"]
+            assert text_of(await door.create(input="Hi", previous_response_id=parent)) == (
+                "Hello, world."
+            )
 
 
 async def test_a_failure_in_the_middle_keeps_the_text(tmp_path: Path, kind: str) -> None:

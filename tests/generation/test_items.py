@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from typing import Any, cast
 
 import pytest
@@ -106,6 +108,47 @@ async def test_after_a_restart_nothing_is_lost_or_doubled(delta: int) -> None:
         finish = records.rows[generation.id].finish
         assert finish is not None
         assert list(finish.token_ids) == [1, 2, 3, 4, 5, 6, 7, 0]
+
+
+CUSTOM: dict[str, object] = {"type": "custom", "name": "patch"}
+PATCH = '*** "Begin"\n+ é 😀'
+PIECES = re.findall(r".{1,5}", json.dumps({"input": PATCH}))
+PATCHING: list[Delta | Exception] = [
+    Delta("I patch.", (1,)),
+    Delta("", (2,), calls=(Call(0, "", "call_a", "patch"),)),
+    *(Delta("", (3 + at,), calls=(Call(0, piece),)) for at, piece in enumerate(PIECES)),
+    Delta("", (0,), "stop"),
+]
+
+
+@pytest.mark.parametrize("delta", [1, 2, *range(4, len(PATCHING), 3)])
+async def test_after_a_restart_the_input_of_a_custom_tool_is_not_doubled(delta: int) -> None:
+    async with open_workshop(ScriptedEngine(lambda _text, _sampling: PATCHING)) as shop:
+        shop.engine.hold_at = delta
+        generation = await shop.order("Hi", tools=[CUSTOM])
+        await shop.engine.holding.wait()
+        await asyncio.sleep(0.1)
+        await until(lambda: len(generation.log.after(-1)) > 3)
+        records = copied(shop.records)
+    async with open_workshop(
+        ScriptedEngine(lambda _text, _sampling: PATCHING), records=records
+    ) as shop:
+        assert await shop.take_up() == 1
+        again = await live(shop, generation.id)
+        await ended(again)
+
+        assert_whole(again.log)
+        output = cast("list[Any]", last_response(again.log)["output"])
+        assert [item["type"] for item in output] == ["message", "custom_tool_call"]
+        assert output[1]["input"] == PATCH
+        result = {"type": "custom_tool_call_output", "call_id": "call_a", "output": "ok"}
+        create = parse_create({"input": [result], "previous_response_id": again.id})
+        second = await shop.generations.start(create, PLAIN)
+        assert isinstance(second, Generation)
+        await ended(second)
+        (called,) = cast("list[Any]", shop.engine.prompts[-1][1]["tool_calls"])
+        assert json.loads(called["function"]["arguments"]) == {"input": PATCH}
+        assert shop.engine.forms[0].tools == ()
 
 
 async def test_what_came_of_its_calls_follows_it_and_what_nobody_called_is_refused() -> None:

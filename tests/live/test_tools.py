@@ -129,6 +129,25 @@ def test_a_call_can_be_asked_for(client: OpenAI, choice: Any) -> None:
     assert calls(answer)[0][1] in ({"city": "Paris"}, {"city": "Rome"})
 
 
+def test_a_custom_tool_is_called_with_text_and_tools_of_other_servers_are_left_out(
+    client: OpenAI,
+) -> None:
+    patch: Any = {"type": "custom", "name": "patch", "description": "Patches a file."}
+    tools: Any = [patch, TOOL, {"type": "web_search"}]
+    answer = client.responses.create(
+        **ASK, tools=tools, tool_choice={"type": "custom", "name": "patch"}, max_output_tokens=60
+    )
+    assert kinds(answer) == ["reasoning", "custom_tool_call"]
+    called = answer.output[1]
+    assert called.type == "custom_tool_call"
+    assert called.name == "patch"
+    assert called.input
+    assert "{" not in called.input
+    assert [tool.type for tool in answer.tools] == ["custom", "function"]
+    # What the model says by itself is the same as with the function alone.
+    assert calls(client.responses.create(**ASK, tools=tools)) == CALLS
+
+
 def test_no_call_where_none_is_wanted(client: OpenAI) -> None:
     answer = client.responses.create(**ASK, tools=[TOOL], tool_choice="none")
     assert kinds(answer) == ["reasoning", "message"]

@@ -58,8 +58,14 @@ def test_reasoning_is_dim_and_on_lines_of_its_own() -> None:
     assert shown == f"{DIM}Let me{PLAIN}{DIM} see.{PLAIN}\nYes.\n"
 
 
-def test_a_function_call_is_one_line() -> None:
-    call = {"type": "function_call", "name": "weather", "arguments": '{"city": "Oslo"}'}
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"type": "function_call", "name": "weather", "arguments": '{"city": "Oslo"}'},
+        {"type": "custom_tool_call", "name": "weather", "input": '{"city": "Oslo"}'},
+    ],
+)
+def test_a_call_of_a_tool_is_one_line(call: dict[str, str]) -> None:
     done = {"type": "response.output_item.done", "item": call}
     message = {"type": "response.output_item.done", "item": {"type": "message"}}
     assert drawn(text("Hm"), done, message) == f'Hm\n{DIM}weather({{"city": "Oslo"}}){PLAIN}\n'

@@ -179,9 +179,21 @@ CHAT = {
     "logprobs": True,
     "stream_options": {"include_usage": True},
 }
+OF_ALL_KINDS: list[Json] = [
+    {
+        "type": "custom",
+        "name": "f",
+        "format": {"type": "grammar", "syntax": "regex", "definition": "."},
+    },
+    {"type": "namespace", "name": "n", "tools": [TOOL, {"type": "custom", "name": "g"}]},
+    {"type": "web_search", "filters": {}},
+]
+SOME = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "custom", "name": "f"}]}
 CREATES: list[tuple[str, Json]] = [
     ("/v1/responses", {"input": "x", "tools": [TOOL], "include": ["message.output_text.logprobs"]}),
     ("/v1/responses", {"input": "x", "text": {"format": {"type": "json_object"}}, "store": False}),
+    ("/v1/responses", {"input": "x", "tools": OF_ALL_KINDS, "tool_choice": SOME}),
+    ("/v1/responses", {"generate": False, "instructions": "x", "tools": OF_ALL_KINDS}),
     ("/v1/chat/completions", {**CHAT, "n": 2}),
     ("/v1/completions", {"prompt": "x", "logprobs": 1, "echo": True}),
     ("/v1/messages", {"model": "scripted", "max_tokens": 9, "messages": MESSAGES}),
@@ -267,6 +279,10 @@ async def test_conversations_of_all_kinds_of_items_are_described(tmp_path: Path)
         {"type": "reasoning", "content": [{"text": "z"}]},
         call,
         {"type": "function_call_output", "call_id": "c", "output": "1"},
+        {"type": "custom_tool_call", "call_id": "d", "name": "f", "input": "x", "namespace": "n"},
+        {"type": "custom_tool_call_output", "call_id": "d", "output": "2"},
+        {"type": "local_shell_call", "call_id": "e", "action": {"type": "exec"}},
+        {"type": "local_shell_call_output", "id": "e", "output": "3"},
     ]
     async with open_house(tmp_path, ScriptedEngine(thinks_and_calls())) as house:
         made = (await house.http.post("/v1/conversations", json={"items": items})).json()

@@ -153,6 +153,19 @@ async def test_a_format_an_effort_and_a_strict_tool_reach_the_model(tmp_path: Pa
     assert (plain.text_format, plain.template) == ({"type": "text"}, {})
 
 
+async def test_a_tool_of_their_servers_is_left_out_among_others(tmp_path: Path) -> None:
+    hosted: Any = {"type": "web_search_20250305", "name": "web_search"}
+    async with open_client(tmp_path) as (client, house):
+        await client.messages.create(**ASK, tools=[hosted, TOOL])
+        with pytest.raises(BadRequestError, match="web_search"):
+            await client.messages.create(
+                **ASK, tools=[hosted, TOOL], tool_choice={"type": "tool", "name": "web_search"}
+            )
+        (form,) = house.engine.forms
+
+    assert [tool["name"] for tool in form.tools] == ["find"]
+
+
 async def test_an_answer_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
     begun: Any = [
         {"role": "user", "content": "Hi"},

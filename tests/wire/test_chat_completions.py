@@ -109,6 +109,11 @@ REFUSALS: list[tuple[dict[str, object], type[TokenwireError], str]] = [
     ({"n": 17}, InvalidRequest, "n"),
     ({"top_logprobs": 2}, InvalidRequest, "top_logprobs"),
     ({"tools": [{"type": "function", "function": {}}]}, InvalidRequest, "tools[0].function.name"),
+    (
+        {"tools": [{"type": "custom", "custom": {"name": "a"}}]},
+        UnsupportedParameter,
+        "tools[0].type",
+    ),
     ({"response_format": {"type": "xml"}}, UnsupportedParameter, "response_format.type"),
     (
         {"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}},

@@ -145,6 +145,35 @@ def test_a_create_needs_an_input() -> None:
     assert caught.value.param == "input"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"generate": False},
+        {"generate": False, "input": []},
+        {"prompt_cache_options": {"prewarm": True}},
+        {"previous_response_id": "resp_1"},
+        {"previous_response_id": "resp_1", "input": []},
+    ],
+)
+def test_where_there_is_something_to_read_without_it_an_input_may_be_left_out(
+    fields: dict[str, object],
+) -> None:
+    made = parse_create(fields)
+
+    assert made.items == []
+    assert (made.generate is False) == ("previous_response_id" not in fields)
+
+
+def test_an_empty_text_is_an_input() -> None:
+    assert len(parse_create({"generate": False, "input": ""}).items) == 1
+
+
+def test_prewarming_goes_before_generate() -> None:
+    made = create(generate=True, prompt_cache_options={"prewarm": True, "mode": "new"})
+
+    assert made.generate is False
+
+
 def test_fields_that_nobody_knows_are_tolerated() -> None:
     made = create(include=["x"], moderation={}, prompt_cache_retention="24h", tokenwire={"new": 1})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from tokenwire.errors import InvalidRequest, TokenwireError, UnsupportedParameter
@@ -150,10 +152,57 @@ def test_a_template_reads_the_instructions_first_and_developers_as_the_system() 
     )
 
     assert chat_messages("Be kind.", items) == [
-        {"role": "system", "content": "Be kind."},
-        {"role": "system", "content": "Short."},
+        {"role": "system", "content": "Be kind.\n\nShort."},
         {"role": "user", "content": "Hi"},
     ]
+
+
+def test_only_the_system_messages_of_the_beginning_are_joined() -> None:
+    said = [("developer", "a"), ("system", "b"), ("user", "c"), ("developer", "d")]
+    items = canonical_input([{"role": role, "content": text} for role, text in said])
+
+    assert [(one["role"], one["content"]) for one in chat_messages(None, items)] == [
+        ("system", "a\n\nb"),
+        ("user", "c"),
+        ("system", "d"),
+    ]
+
+
+def test_calls_of_custom_tools_namespaces_and_shells_are_read_as_calls_of_functions() -> None:
+    custom = {"type": "custom_tool_call", "call_id": "c1", "name": "patch", "input": 'a "b"'}
+    spaced = {"type": "function_call", "call_id": "c2", "name": "find", "arguments": "{}"}
+    shell = {"type": "local_shell_call", "call_id": "c3", "action": {"command": ["ls"]}}
+    results = [
+        {"type": "custom_tool_call_output", "call_id": "c1", "output": "done"},
+        {
+            "type": "function_call_output",
+            "call_id": "c2",
+            "output": [{"type": "input_text", "text": "x"}],
+        },
+        {"type": "local_shell_call_output", "id": "c3", "output": "a.txt"},
+    ]
+    items = canonical_input([custom, spaced | {"namespace": "web"}, shell, *results])
+    turn, *outputs = chat_messages(None, items)
+
+    assert [call["function"] for call in cast("list[Any]", turn["tool_calls"])] == [
+        {"name": "patch", "arguments": '{"input":"a \\"b\\""}'},
+        {"name": "web__find", "arguments": "{}"},
+        {"name": "local_shell", "arguments": '{"command":["ls"]}'},
+    ]
+    assert [(one["tool_call_id"], one["content"]) for one in outputs] == [
+        ("c1", "done"),
+        ("c2", "x"),
+        ("c3", "a.txt"),
+    ]
+    assert items[0] == custom | {"status": "completed"}
+    assert items[1]["namespace"] == "web"
+
+
+def test_a_thought_of_another_server_that_nobody_can_read_is_none() -> None:
+    thought: Any = {"type": "reasoning", "summary": [], "content": None}
+    (item,) = canonical_input([thought | {"encrypted_content": "gAAA"}])
+
+    assert item_text(item) == ""
 
 
 def test_a_template_without_instructions_reads_the_items_alone() -> None:

@@ -119,6 +119,40 @@ def test_an_answer_goes_on_from_any_event_as_if_nothing_had_happened(cut: int) -
     assert all(item in told.items for item in again.items if not item.open)
 
 
+def test_calls_of_custom_tools_and_of_namespaces_are_told_as_what_they_are() -> None:
+    patch = {"type": "custom", "name": "patch"}
+    space = {"type": "namespace", "name": "web", "tools": [{"type": "function", "name": "find"}]}
+    create = parse_create({"input": "Hi", "tools": [patch, space]})
+    response = new_response(create, response_id="resp_1", model="m", created_at=1, store=True)
+    told = Narrator(response, "msg_1")
+    events = [told.lifecycle("created")]
+    events += told.call(0, "call_a", "patch", "*** Be") + told.call(0, "", "", "gin")
+    events += told.call(1, "call_b", "web__find", "{}") + told.call(2, "call_c", "unknown", "{}")
+    begun = told_items(events)
+    events += told.closing("completed")
+
+    assert [event.type.removeprefix("response.") for event in events[1:6]] == [
+        "output_item.added",
+        *("custom_tool_call_input.delta", "custom_tool_call_input.delta"),
+        *("custom_tool_call_input.done", "output_item.done"),
+    ]
+    custom, spaced, unknown = response.output
+    assert custom == {
+        "id": "ctc_1_0",
+        "type": "custom_tool_call",
+        "status": "completed",
+        "call_id": "call_a",
+        "name": "patch",
+        "input": "*** Begin",
+    }
+    assert (spaced["type"], spaced["namespace"], spaced["name"]) == ("function_call", "web", "find")
+    assert (unknown["name"], "namespace" in unknown) == ("unknown", False)
+    for event in events:
+        SDK_EVENT.validate_json(event.json, strict=False)
+    # What was told can be read again, and gone on with.
+    assert [one.item() for one in begun] == [custom, spaced, unknown | {"status": "in_progress"}]
+
+
 def test_an_answer_that_is_cut_in_a_call_has_it_incomplete() -> None:
     told = narrator()
     told.text("So")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tokenwire.errors import InvalidRequest, PreviousResponseNotFound, ServerError
 from tokenwire.generation.ids import named
 from tokenwire.generation.orders import Order, render
+from tokenwire.wire.items import CALLS, OUTPUTS
 
 
 if TYPE_CHECKING:
@@ -124,12 +125,10 @@ class Intake:
 
 def _check_calls(context: list[Item], new: list[Item]) -> None:
     """Raises InvalidRequest for the output of a call that nobody made."""
-    made = {item.get("call_id") for item in context if item.get("type") == "function_call"}
+    made = {item.get("call_id") for item in context if item.get("type") in CALLS}
     for index, item in enumerate(new):
-        if item["type"] == "function_call":
+        if item["type"] in CALLS:
             made.add(item["call_id"])
-        elif item["type"] == "function_call_output" and item["call_id"] not in made:
+        elif item["type"] in OUTPUTS and item["call_id"] not in made:
             field = f"input[{index}].call_id"
-            raise InvalidRequest(
-                f"`{field}`: there is no function call {item['call_id']!r}.", param=field
-            )
+            raise InvalidRequest(f"`{field}`: there is no call {item['call_id']!r}.", param=field)

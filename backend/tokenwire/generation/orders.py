@@ -15,6 +15,7 @@ from tokenwire.engine.base import Engine, EngineLimits, Form, Prompt, Sampling
 from tokenwire.errors import ContextLengthExceeded
 from tokenwire.wire.commands import Create
 from tokenwire.wire.messages import Message, chat_messages
+from tokenwire.wire.offered import offer
 
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Order:
         return self.create.generate is False
 
     def messages(self) -> list[dict[str, object]]:
-        return chat_messages(self.create.instructions, [*self.context, *self.input])
+        messages = chat_messages(self.create.instructions, [*self.context, *self.input])
+        # Warmed up with nothing but tools, of which only a system message tells in a template.
+        return messages or [{"role": "system", "content": ""}]
 
     def form(self) -> Form:
         create = self.create
@@ -54,10 +57,11 @@ class Order:
             # As the templates of different families call it; each takes what it knows.
             thinks = effort not in ("none", "minimal")
             template |= {"enable_thinking": thinks, "thinking": thinks, "reasoning_effort": effort}
-        choice = create.tool_choice
+        choice = cast("str | dict[str, object]", create.tool_choice or "auto")
+        tools, choice = offer(create.tools or (), choice)
         return Form(
-            tools=tuple(create.tools or ()),
-            tool_choice=cast("str | dict[str, object]", choice or "auto"),
+            tools=tools,
+            tool_choice=choice,
             parallel_tool_calls=create.parallel_tool_calls is not False,
             text_format=(create.text.format if create.text else None) or {"type": "text"},
             template=template | (create.chat_template_kwargs or {}),

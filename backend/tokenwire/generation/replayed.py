@@ -41,7 +41,7 @@ class Replayed:
     def __init__(self, told: Sequence[Told]) -> None:
         self._text = _length(told, "message")
         self._reasoning = _length(told, "reasoning")
-        self._calls = {item.call: len(item.text) for item in told if item.kind == "function_call"}
+        self._calls = {item.call: len(item.text) for item in told if item.calls}
 
     def left_of(self, delta: Delta) -> Delta:
         """What is new of a delta; the last that was told may end in its midst."""

@@ -11,6 +11,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokenwire.generation.inputs import inputs_of
 from tokenwire.generation.log import Log
 from tokenwire.generation.replayed import Replayed, joined, size_of
 from tokenwire.wire.narrator import Narrator
@@ -47,6 +48,7 @@ class Transcript:
         self._journal = journal
         self._narrator = Narrator(response, item_id, events)
         self._replayed = Replayed(self._narrator.items) if self._narrator.items else None
+        self._inputs = inputs_of(response.tools)
         self._pending: list[Delta] = []
         self._pending_size = 0
         self._only_text = True
@@ -76,7 +78,7 @@ class Transcript:
     @property
     def calling(self) -> bool:
         """Whether a call of a tool was said or is pending."""
-        return any(told.kind == "function_call" for told in self._narrator.items) or any(
+        return any(told.calls for told in self._narrator.items) or any(
             delta.calls for delta in self._pending
         )
 
@@ -102,6 +104,8 @@ class Transcript:
         self.token_ids.extend(delta.token_ids)
         self._fresh.extend(delta.token_ids)
         self._held = self._held or delta.finish is not None
+        if self._inputs is not None:
+            delta = self._inputs.told(delta)
         if self._replayed is not None:
             delta = self._replayed.left_of(delta)
         if delta.reasoning or delta.calls or delta.logprobs:

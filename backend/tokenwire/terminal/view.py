@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 # What a model writes must not move the cursor, rename the window or fill the clipboard.
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+_CALLS = ("function_call", "custom_tool_call")
 _CUT = {
     "max_output_tokens": "The answer was cut off: it came to its limit of tokens.",
     "interrupted": "The server stopped before the answer was finished.",
@@ -98,9 +99,9 @@ class AnswerView:
                 self._write(event["delta"], "text")
             case "response.reasoning_text.delta":
                 self._write(event["delta"], "dim")
-            case "response.output_item.done" if event["item"]["type"] == "function_call":
+            case "response.output_item.done" if event["item"]["type"] in _CALLS:
                 item = event["item"]
-                self.note(f"{item['name']}({item['arguments']})")
+                self.note(f"{item['name']}({item.get('arguments', item.get('input'))})")
             case _:
                 pass
 

@@ -1,4 +1,4 @@
-"""The shapes of what is answered in our own words: items, lists, models, conversations, errors.
+"""The shapes of what is answered in our own words: lists, models, conversations, errors.
 
 For the documents alone: the code that makes an answer stands where its subject is, and the tests
 hold each answer that they see against these shapes. It refuses to know who asks.
@@ -10,98 +10,8 @@ from typing import Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from tokenwire.wire.checked import JsonObject
 from tokenwire.wire.events import Response
-
-
-ItemStatus = Literal["in_progress", "completed", "incomplete"]
-
-
-class Likely(Struct, kw_only=True):
-    """A token that could have stood there."""
-
-    token: str
-    logprob: float
-    bytes: list[int]
-
-
-class Logprob(Likely, kw_only=True):
-    """A token that was chosen, and the likeliest in its place."""
-
-    top_logprobs: list[Likely]
-
-
-class InputText(Struct, kw_only=True, tag_field="type", tag="input_text"):
-    text: str
-
-
-class OutputText(Struct, kw_only=True, tag_field="type", tag="output_text"):
-    text: str
-    annotations: list[JsonObject]
-    logprobs: list[Logprob]
-
-
-class ReasoningText(Struct, kw_only=True, tag_field="type", tag="reasoning_text"):
-    text: str
-
-
-class OutputMessage(Struct, kw_only=True, tag_field="type", tag="message"):
-    """What the model said."""
-
-    id: str
-    status: ItemStatus
-    role: Literal["assistant"]
-    content: list[OutputText]
-    phase: Literal["commentary", "final_answer"] | UnsetType = UNSET
-
-
-class Reasoning(Struct, kw_only=True, tag_field="type", tag="reasoning"):
-    """What the model thought."""
-
-    id: str
-    status: ItemStatus
-    summary: list[JsonObject]
-    content: list[ReasoningText]
-
-
-class FunctionCall(Struct, kw_only=True, tag_field="type", tag="function_call"):
-    """A call that the client has to make. `arguments` are JSON, as text."""
-
-    id: str
-    status: ItemStatus
-    call_id: str
-    name: str
-    arguments: str
-
-
-class ListedMessage(Struct, kw_only=True, tag_field="type", tag="message"):
-    """What someone said."""
-
-    id: str
-    status: ItemStatus
-    role: Literal["user", "assistant", "system", "developer"]
-    content: list[InputText | OutputText]
-    phase: Literal["commentary", "final_answer"] | UnsetType = UNSET
-
-
-class FunctionCallOutput(Struct, kw_only=True, tag_field="type", tag="function_call_output"):
-    """What a function gave back."""
-
-    id: str
-    status: ItemStatus
-    call_id: str
-    output: str
-
-
-class Compaction(Struct, kw_only=True, tag_field="type", tag="compaction"):
-    """What stands for all that was said before it."""
-
-    id: str
-    encrypted_content: str
-
-
-OutputItem = OutputMessage | Reasoning | FunctionCall
-ListedItem = ListedMessage | Reasoning | FunctionCall | FunctionCallOutput | Compaction
+from tokenwire.wire.shown import Compaction, ListedItem, Logprob, OutputItem
 
 
 class CachedTokens(Struct, kw_only=True):

@@ -23,7 +23,8 @@ from tokenwire.wire.commands import (
 from tokenwire.wire.items import Item, canonical_item, text_field
 from tokenwire.wire.messages import check_called
 from tokenwire.wire.schema import any_of, ref, shown_as
-from tokenwire.wire.tools import Effort, Format, Name, ReasoningFields, parse_text_format
+from tokenwire.wire.spelled import Format
+from tokenwire.wire.tools import Effort, Name, ReasoningFields, parse_text_format
 
 
 _encode = msgspec.json.Encoder().encode
@@ -62,7 +63,7 @@ class CountTokens(msgspec.Struct, kw_only=True):
     messages: Annotated[list[Annotated[JsonObject, shown_as(ref("Turn"))]], Meta(min_length=1)]
     model: str
     system: str | Texts | None = None
-    tools: list[Annotated[JsonObject, shown_as(ref("Tool"))]] | None = None
+    tools: list[Annotated[JsonObject, shown_as(any_of("Tool", "OtherTool"))]] | None = None
     tool_choice: ToolChoice | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
@@ -126,7 +127,7 @@ def _create(asked: CountTokens) -> Create:
         model=asked.model,
         instructions=_blocks_text(asked.system, "system") or None,
         store=False,
-        tools=[_tool(tool, f"tools[{index}]") for index, tool in enumerate(asked.tools or ())],
+        tools=_tools(asked.tools or []),
         tool_choice=_choice(choice),
         parallel_tool_calls=not (choice and choice.disable_parallel_tool_use),
         reasoning=None if effort is None else ReasoningFields(effort=effort),
@@ -207,14 +208,22 @@ def _blocks_text(content: object, where: str) -> str:
     return "\n".join(texts)
 
 
-def _tool(tool: JsonObject, where: str) -> JsonObject:
-    if tool.get("type", "custom") != "custom":
+def _tools(tools: list[JsonObject]) -> list[JsonObject]:
+    """As functions. Those of their servers, and those whose schema only their models know, are left
+    out, where any other is there.
+    """
+    made: list[JsonObject] = []
+    for tool in tools:
+        if tool.get("type") not in (None, "custom"):
+            continue
+        said = {name: tool.get(name) for name in ("name", "description", "strict")}
+        made.append({"type": "function", **said, "parameters": tool.get("input_schema")})
+    if tools and not made:
         raise UnsupportedParameter(
-            f"Tools of type {tool.get('type')!r} are not supported; only those the client runs.",
-            param=f"{where}.type",
+            f"Tools of type {tools[0].get('type')!r} are not supported; only the client's own.",
+            param="tools[0].type",
         )
-    said = {name: tool.get(name) for name in ("name", "description", "strict")}
-    return {"type": "function", **said, "parameters": tool.get("input_schema")}
+    return made
 
 
 def _choice(choice: ToolChoice | None) -> object:
@@ -277,6 +286,7 @@ class Tool(msgspec.Struct, kw_only=True):
     name: Name
     description: str | None = None
     input_schema: JsonObject | None = None
+    strict: bool | None = None
     type: Literal["custom"] = "custom"
 
 

@@ -24,14 +24,8 @@ from tokenwire.wire.commands import (
 )
 from tokenwire.wire.items import Item, item_text
 from tokenwire.wire.messages import ChatMessages, message_items
-from tokenwire.wire.tools import (
-    Effort,
-    Format,
-    ReasoningFields,
-    ToolChoice,
-    Tools,
-    parse_text_format,
-)
+from tokenwire.wire.spelled import Format, FunctionTools, ToolChoice
+from tokenwire.wire.tools import Effort, ReasoningFields, check_functions, parse_text_format
 
 
 if TYPE_CHECKING:
@@ -64,7 +58,7 @@ class ChatCreate(SamplingFields, kw_only=True):
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     store: bool | None = None
     metadata: Metadata | None = None
-    tools: Tools | None = None
+    tools: FunctionTools | None = None
     tool_choice: ToolChoice = None
     parallel_tool_calls: bool | None = None
     response_format: Format | None = None
@@ -102,6 +96,7 @@ def _create(chat: ChatCreate, items: list[Item], number: int) -> Create:
         # Else all choices were one.
         shared["seed"] = chat.seed + number
     effort = chat.reasoning_effort
+    check_functions(chat.tools)
     create = Create(
         **shared,
         input=[*items],

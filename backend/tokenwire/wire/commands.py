@@ -18,13 +18,11 @@ from tokenwire.wire.checked import JsonObject, convert, decode_object
 from tokenwire.wire.inputs import InputItems
 from tokenwire.wire.items import Item, canonical_input
 from tokenwire.wire.schema import shown_as
+from tokenwire.wire.spelled import Format, ToolChoice, Tools
 from tokenwire.wire.steering import Steer
 from tokenwire.wire.tools import (
-    Format,
     ReasoningFields,
     Scalar,
-    ToolChoice,
-    Tools,
     parse_text_format,
     parse_tool_choice,
     parse_tools,
@@ -36,6 +34,8 @@ _ONE_LINE_MAX: Final = 300
 _TOKEN_ID: Final = re.compile(r"[0-9]{1,10}\Z")
 MAX_STOPS: Final = 16
 LOGPROBS: Final = "message.output_text.logprobs"
+# Without an input there may still be something to read, or to go on from.
+ENOUGH: Final = ("input", "generate", "prompt_cache_options", "previous_response_id")
 # What a chat template gets from us: a client that sets it would not get what it asked for.
 _TEMPLATE_OWN: Final = ("tools", "messages", "documents", "add_generation_prompt", "tokenize")
 
@@ -86,6 +86,12 @@ class TokenwireFields(msgspec.Struct, kw_only=True):
     idempotency_key: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
 
 
+class CacheFields(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`prompt_cache_options`: whether the prompt is only to be read."""
+
+    prewarm: bool | None = None
+
+
 class TextFields(msgspec.Struct, kw_only=True, omit_defaults=True):
     """`text`: its format, and how much of it is wished for."""
 
@@ -121,6 +127,7 @@ class Create(SamplingFields, kw_only=True):
     service_tier: str | None = None
     safety_identifier: ShortText | None = None
     prompt_cache_key: ShortText | None = None
+    prompt_cache_options: CacheFields | None = None
     user: ShortText | None = None
     tokenwire: TokenwireFields | None = None
 
@@ -216,9 +223,15 @@ def parse_create(body: JsonObject) -> Create:
     """
     _check_lane(body)
     create = convert(body, Create)
-    if create.input is UNSET:
+    if create.prompt_cache_options is not None and create.prompt_cache_options.prewarm:
+        create.generate = False
+    bare = create.generate is False or create.parent_id is not None
+    if bare and (create.input is UNSET or create.input == []):
+        create.input = []
+    elif create.input is UNSET:
         raise InvalidRequest("`input` is required.", param="input")
-    create.input = [*canonical_input(create.input)]
+    else:
+        create.input = [*canonical_input(create.input)]
     check_create(create)
     return create
 

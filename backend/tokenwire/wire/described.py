@@ -15,7 +15,7 @@ import msgspec
 from tokenwire.wire.answers import ANSWERS
 from tokenwire.wire.anthropic_messages import ANTHROPIC_INPUTS, CountTokens, MessagesCreate
 from tokenwire.wire.chat_completions import ChatCreate
-from tokenwire.wire.commands import ConversationRef, Create, client_events
+from tokenwire.wire.commands import ENOUGH, ConversationRef, Create, client_events
 from tokenwire.wire.compaction import Compact
 from tokenwire.wire.completions import CompletionCreate
 from tokenwire.wire.dialects import DIALECTS
@@ -25,8 +25,8 @@ from tokenwire.wire.meanings import MEANINGS
 from tokenwire.wire.messages import CHAT_INPUTS
 from tokenwire.wire.schema import REF, Schema
 from tokenwire.wire.server_events import PAGE_EVENTS, SOCKET_EVENTS
+from tokenwire.wire.spelled import SPELLINGS
 from tokenwire.wire.states import STATES
-from tokenwire.wire.tools import SPELLINGS
 
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def wire_components() -> dict[str, Schema]:
     made = components((*REQUESTS, *TOLD))
     made |= explained(components(REQUESTS))
     # What the structs leave open, as they also read what is kept.
-    made[Create.__name__]["required"] = ["input"]
+    made[Create.__name__]["anyOf"] = [{"required": [name]} for name in ENOUGH]
     # It is always written whole.
     made[Response.__name__]["required"] = list(Response.__struct_fields__)
     return made

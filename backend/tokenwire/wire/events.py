@@ -12,7 +12,7 @@ import msgspec
 
 from tokenwire.wire.items import Item
 from tokenwire.wire.schema import any_of, ref, shown_as
-from tokenwire.wire.tools import ToolChoice
+from tokenwire.wire.spelled import EchoedTools, ToolChoice
 
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ JsonObject = dict[str, object]
 Failure = Annotated[dict[str, str], shown_as(ref("Failure"))]
 Cut = Annotated[dict[str, str], shown_as(ref("Cut"))]
 Ref = Annotated[dict[str, str], shown_as(ref("ConversationRef"))]
-Said = any_of("OutputMessage", "Reasoning", "FunctionCall", "Compaction")
+_Calls = ("FunctionCall", "CustomToolCall", "ShellCall")
+Said = any_of("OutputMessage", "Reasoning", *_Calls, "Compaction")
 Output = list[Annotated[Item, shown_as(Said)]]
 Reasoning = Annotated[JsonObject, shown_as(ref("ReasoningFields"))]
 Text = Annotated[JsonObject, shown_as(ref("TextFields"))]
-Tools = list[Annotated[JsonObject, shown_as(ref("FlatTool"))]]
 Usage = Annotated[JsonObject, shown_as(ref("Usage"))]
 Notes = Annotated[JsonObject, shown_as(ref("ResponseNotes"))]
 _encode = msgspec.json.Encoder().encode
@@ -101,7 +101,7 @@ class Response(msgspec.Struct, kw_only=True):
     temperature: float | None = None
     text: Text = msgspec.field(default_factory=lambda: {"format": {"type": "text"}})
     tool_choice: ToolChoice = "auto"
-    tools: Tools = msgspec.field(default_factory=list[JsonObject])
+    tools: EchoedTools = msgspec.field(default_factory=list[JsonObject])
     top_logprobs: int = 0
     top_p: float | None = None
     presence_penalty: float = 0.0

@@ -43,12 +43,40 @@ class InputCall(Struct, kw_only=True, tag_field="type", tag="function_call"):
     call_id: str
     name: str
     arguments: str
+    namespace: str | None = None
+
+
+class InputCustomCall(Struct, kw_only=True, tag_field="type", tag="custom_tool_call"):
+    """A call of a custom tool that the model made."""
+
+    call_id: str
+    name: str
+    input: str
+    namespace: str | None = None
+
+
+class InputShellCall(Struct, kw_only=True, tag_field="type", tag="local_shell_call"):
+    """A call of a shell that a model made elsewhere."""
+
+    call_id: str
+    action: object = None
 
 
 class InputCallOutput(Struct, kw_only=True, tag_field="type", tag="function_call_output"):
     """What a function gave back."""
 
     call_id: str
+    output: str | Parts
+
+
+class InputCustomOutput(InputCallOutput, kw_only=True, tag="custom_tool_call_output"):
+    """What a custom tool gave back."""
+
+
+class InputShellOutput(Struct, kw_only=True, tag_field="type", tag="local_shell_call_output"):
+    """What a shell gave back, to the call with this id."""
+
+    id: str
     output: str | Parts
 
 
@@ -69,7 +97,11 @@ class InputCompaction(Struct, kw_only=True, tag_field="type", tag="compaction"):
     encrypted_content: str
 
 
-_ITEMS: Final = (InputMessage, InputCall, InputCallOutput, InputReasoning, InputCompaction)
+_ITEMS: Final = (
+    *(InputMessage, InputReasoning, InputCompaction),
+    *(InputCall, InputCallOutput, InputCustomCall, InputCustomOutput),
+    *(InputShellCall, InputShellOutput),
+)
 INPUTS: Final = (*_ITEMS, TextPart, RefusalPart)
 InputItem = Annotated[object, shown_as(any_of(*(kind.__name__ for kind in _ITEMS)))]
 InputItems = Annotated[list[InputItem], shown_as({"minItems": 1})]

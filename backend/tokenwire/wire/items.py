@@ -25,11 +25,14 @@ _TEXT_PARTS: Final = {
     "text": "text",
     "refusal": "refusal",
 }
+# What a model called, and what came of it. A shell's calls are not made here, but read.
+CALLS: Final = ("function_call", "custom_tool_call", "local_shell_call")
+OUTPUTS: Final = tuple(f"{kind}_output" for kind in CALLS)
 PHASES: Final = (None, "commentary", "final_answer")
 
 
 def canonical_input(value: object, field: str = "input") -> list[Item]:
-    """The items of a request's `field`: messages with a list of content parts, function calls and
+    """The items of a request's `field`: messages with a list of content parts, calls of tools and
     their outputs, reasoning; each with a status, no id yet.
 
     Raises InvalidRequest or UnsupportedParameter, naming the field.
@@ -90,16 +93,12 @@ def reasoning_text(text: str) -> Item:
     return {"type": "reasoning_text", "text": text}
 
 
-def function_call(item_id: str, call_id: str, name: str, arguments: str, status: str) -> Item:
-    """A call that the client has to make, as it stands in a response's `output`."""
-    return {
-        "id": item_id,
-        "type": "function_call",
-        "status": status,
-        "call_id": call_id,
-        "name": name,
-        "arguments": arguments,
-    }
+def tool_call(kind: str, said: str, **named: object) -> Item:
+    """A call that the client has to make, as it stands in a response's `output`: of a function with
+    arguments, or of a custom tool with an input. `named`: its other fields, None for what it lacks.
+    """
+    fields = {name: value for name, value in named.items() if value is not None}
+    return {"type": kind, **fields, "input" if kind == "custom_tool_call" else "arguments": said}
 
 
 def compaction_item(item_id: str, summary: str) -> Item:
@@ -127,27 +126,39 @@ def canonical_item(entry: Item, where: str) -> Item:
     match entry.get("type", "message"):
         case "message":
             return _canonical_message(entry, where)
-        case "function_call":
-            call_id, name = text_field(entry, "call_id", where), text_field(entry, "name", where)
-            said = text_field(entry, "arguments", where)
-            return _without_id(function_call("", call_id, name, said, "completed"))
-        case "function_call_output":
-            return {
-                "type": "function_call_output",
-                "status": "completed",
-                "call_id": text_field(entry, "call_id", where),
-                "output": _output(entry.get("output"), f"{where}.output"),
-            }
+        case "function_call" | "custom_tool_call":
+            kind = str(entry["type"])
+            fields: Item = {name: text_field(entry, name, where) for name in ("call_id", "name")}
+            if entry.get("namespace") is not None:
+                fields["namespace"] = text_field(entry, "namespace", where)
+            said = text_field(entry, "input" if kind == "custom_tool_call" else "arguments", where)
+            return tool_call(kind, said, status="completed", **fields)
+        case "local_shell_call" as kind:
+            call_id, action = text_field(entry, "call_id", where), entry.get("action")
+            return {"type": kind, "status": "completed", "call_id": call_id, "action": action}
+        case kind if kind in OUTPUTS:
+            return _canonical_output(entry, where)
         case "reasoning":
             return _canonical_reasoning(entry, where)
         case "compaction":
             return _without_id(compaction_item("", summary_of(entry, where)))
         case kind:
             raise UnsupportedParameter(
-                f"Items of type {kind!r} are not supported; send messages, function calls and "
+                f"Items of type {kind!r} are not supported; send messages, calls of tools and "
                 "their outputs, or reasoning.",
                 param=f"{where}.type",
             )
+
+
+def _canonical_output(entry: Item, where: str) -> Item:
+    # What came of a shell's call names the call by its own id.
+    named = "id" if entry["type"] == "local_shell_call_output" else "call_id"
+    return {
+        "type": entry["type"],
+        "status": "completed",
+        "call_id": text_field(entry, "call_id" if "call_id" in entry else named, where),
+        "output": _output(entry.get("output"), f"{where}.output"),
+    }
 
 
 def _canonical_message(entry: Item, where: str) -> Item:

@@ -12,7 +12,16 @@ from msgspec import Struct
 
 from tokenwire.errors import InvalidRequest
 from tokenwire.wire.inputs import Parts
-from tokenwire.wire.items import Item, canonical_item, item_text, summary_of, text_field
+from tokenwire.wire.items import (
+    CALLS,
+    OUTPUTS,
+    Item,
+    canonical_item,
+    item_text,
+    summary_of,
+    text_field,
+)
+from tokenwire.wire.offered import as_function_call
 from tokenwire.wire.schema import any_of, shown_as
 
 
@@ -37,7 +46,7 @@ def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Messa
         if kind == "compaction":
             turn, messages = None, [_with_summary(messages, summary_of(item))]
             continue
-        if kind == "function_call_output":
+        if kind in OUTPUTS:
             turn = None
             output = {"tool_call_id": item["call_id"], "content": item["output"]}
             messages.insert(_beside_call(messages, item["call_id"]), {"role": "tool", **output})
@@ -46,7 +55,10 @@ def chat_messages(instructions: str | None, items: Iterable[Item]) -> list[Messa
         if role != "assistant":
             turn = None
             said = "system" if role == "developer" else role
-            messages.append({"role": said, "content": item_text(item)})
+            if said == "system" and [one["role"] for one in messages] == ["system"]:
+                messages = [_joined(messages[0], item_text(item))]
+            else:
+                messages.append({"role": said, "content": item_text(item)})
             continue
         # A thought, the words after it and the calls after them are one message; a thought after
         # any of the others begins the next.
@@ -82,6 +94,11 @@ def _with_summary(messages: list[Message], summary: str) -> Message:
     return {"role": "system", "content": "\n\n".join([*systems[:1], told])}
 
 
+def _joined(system: Message, text: str) -> Message:
+    """Agents begin with several system messages; many templates take one, in the first place."""
+    return {"role": "system", "content": f"{system['content']}\n\n{text}"}
+
+
 def _said_before(turn: Message, kind: object) -> bool:
     return kind == "message" and ("content" in turn or "tool_calls" in turn)
 
@@ -91,9 +108,9 @@ def _add(turn: Message, item: Item) -> None:
         case "reasoning":
             if thought := item_text(item):
                 turn["reasoning"] = thought
-        case "function_call":
+        case kind if kind in CALLS:
             calls = cast("list[Message]", turn.setdefault("tool_calls", list[Message]()))
-            function = {"name": item["name"], "arguments": item["arguments"]}
+            function = as_function_call(item)
             calls.append({"id": item["call_id"], "type": "function", "function": function})
         case _:
             turn["content"] = item_text(item)

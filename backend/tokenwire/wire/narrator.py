@@ -7,7 +7,7 @@ from, who reads them, and when.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -22,27 +22,42 @@ from tokenwire.wire.events import (
 )
 from tokenwire.wire.items import (
     Item,
-    function_call,
     output_message,
     output_text,
     reasoning_item,
     reasoning_text,
+    tool_call,
 )
+from tokenwire.wire.offered import Called, called
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-Kind = Literal["message", "reasoning", "function_call"]
+Kind = Literal["message", "reasoning", "function_call", "custom_tool_call"]
 
-_PREFIX: Final[dict[Kind, str]] = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
+_PREFIX: Final[dict[Kind, str]] = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "custom_tool_call": "ctc",
+}
+# How the events of a call name what it says.
+_SAYS: Final[dict[Kind, str]] = {
+    "function_call": "function_call_arguments",
+    "custom_tool_call": "custom_tool_call_input",
+}
+_TOLD: Final = (
+    "response.reasoning_text.delta",
+    *(f"response.{say}.delta" for say in _SAYS.values()),
+)
 
 
 @dataclass(slots=True, kw_only=True)
 class Told:
     """An output item as far as it was told. `text` is what a message or a thought says, and the
-    arguments of a call.
+    arguments or the input of a call.
     """
 
     kind: Kind
@@ -52,6 +67,7 @@ class Told:
     call: int = 0
     call_id: str = ""
     name: str = ""
+    namespace: str | None = None
     status: str = "in_progress"
     texts: list[str] = field(default_factory=list[str])
     logprobs: list[JsonObject] = field(default_factory=list[JsonObject])
@@ -64,14 +80,19 @@ class Told:
     def open(self) -> bool:
         return self.status == "in_progress"
 
+    @property
+    def calls(self) -> bool:
+        return self.kind in _SAYS
+
     def item(self) -> Item:
         match self.kind:
             case "message":
                 return output_message(self.id, self.text, self.status, self.logprobs)
             case "reasoning":
                 return reasoning_item(self.id, self.text, self.status)
-            case "function_call":
-                return function_call(self.id, self.call_id, self.name, self.text, self.status)
+            case kind:
+                named = {"call_id": self.call_id, "name": self.name, "namespace": self.namespace}
+                return tool_call(kind, self.text, id=self.id, status=self.status, **named)
 
 
 class Narrator:
@@ -84,6 +105,7 @@ class Narrator:
         self.item_id = item_id
         self.items: list[Told] = told_items(said)
         self._next = len(said)
+        self._called = called(response.tools)
 
     @property
     def last_sequence_number(self) -> int:
@@ -119,16 +141,21 @@ class Narrator:
         events.append(self._event("response.reasoning_text.delta", **_place(told), delta=delta))
         return events
 
-    def call(self, number: int, call_id: str, name: str, arguments: str) -> list[Event]:
-        """What comes next of the answer's function call `number`; its id and its name are those of
-        the first piece.
+    def call(self, number: int, call_id: str, name: str, said: str) -> list[Event]:
+        """What comes next of the answer's call `number`: of its arguments, or of its input. Its id
+        and the name of the function that the model called are those of the first piece.
         """
-        events = self._turn_to("function_call", number, call_id, name)
+        last = self.items[-1] if self.items else None
+        events: list[Event] = []
+        if last is None or not (last.open and last.calls and last.call == number):
+            tool = self._called.get(name) or Called(name)
+            kind: Kind = "custom_tool_call" if tool.custom else "function_call"
+            events = [*self._close("completed"), self._open_call(kind, number, call_id, tool)]
         told = self.items[-1]
-        if arguments:
-            told.texts.append(arguments)
-            kind = "response.function_call_arguments.delta"
-            events.append(self._event(kind, **_place(told), delta=arguments))
+        if said:
+            told.texts.append(said)
+            name = f"response.{_SAYS[told.kind]}.delta"
+            events.append(self._event(name, **_place(told), delta=said))
         return events
 
     def closing(self, status: Literal["completed", "incomplete"]) -> list[Event]:
@@ -149,28 +176,33 @@ class Narrator:
             raise AssertionError("only the newest event can be taken back")
         self._next -= 1
 
-    def _turn_to(self, kind: Kind, call: int = 0, call_id: str = "", name: str = "") -> list[Event]:
+    def _turn_to(self, kind: Kind) -> list[Event]:
         last = self.items[-1] if self.items else None
-        if last is not None and last.open and (last.kind, last.call) == (kind, call):
+        if last is not None and last.open and last.kind == kind:
             return []
-        return [*self._close("completed"), *self._open(kind, call, call_id, name)]
+        return [*self._close("completed"), *self._open(kind)]
 
-    def _open(self, kind: Kind, call: int = 0, call_id: str = "", name: str = "") -> list[Event]:
+    def _open(self, kind: Kind) -> list[Event]:
+        told, item = self._begin(kind)
+        item["content"] = list[Item]()
+        part = output_text("") if kind == "message" else reasoning_text("")
+        return [
+            self._event("response.output_item.added", output_index=told.index, item=item),
+            self._event("response.content_part.added", **_place(told), part=part),
+        ]
+
+    def _open_call(self, kind: Kind, number: int, call_id: str, tool: Called) -> Event:
+        fields = {"call": number, "call_id": call_id}
+        told, item = self._begin(kind, **fields, name=tool.name, namespace=tool.namespace)
+        return self._event("response.output_item.added", output_index=told.index, item=item)
+
+    def _begin(self, kind: Kind, **fields: Any) -> tuple[Told, Item]:
         index = len(self.items)
         first = kind == "message" and all(told.kind != "message" for told in self.items)
         id = self.item_id if first else f"{_PREFIX[kind]}_{self.item_id.partition('_')[2]}_{index}"
-        told = Told(kind=kind, id=id, index=index, head=delta_head(id, index))
-        told.call, told.call_id, told.name = call, call_id, name
+        told = Told(kind=kind, id=id, index=index, head=delta_head(id, index), **fields)
         self.items.append(told)
-        item = told.item()
-        if kind != "function_call":
-            item["content"] = list[Item]()
-        added = self._event("response.output_item.added", output_index=index, item=item)
-        if kind == "function_call":
-            return [added]
-        part = output_text("") if kind == "message" else reasoning_text("")
-        begun = self._event("response.content_part.added", **_place(told), part=part)
-        return [added, begun]
+        return told, told.item()
 
     def _close(self, status: Literal["completed", "incomplete"]) -> list[Event]:
         told = self.items[-1] if self.items else None
@@ -188,7 +220,9 @@ class Narrator:
                 part = {"part": reasoning_text(text)}
                 ends = [("reasoning_text", {"text": text}), ("content_part", part)]
             case "function_call":
-                ends = [("function_call_arguments", {"arguments": text, "name": told.name})]
+                ends = [(_SAYS[told.kind], {"arguments": text, "name": told.name})]
+            case "custom_tool_call":
+                ends = [(_SAYS[told.kind], {"input": text})]
         return [
             *(self._event(f"response.{name}.done", **_place(told), **said) for name, said in ends),
             self._event("response.output_item.done", output_index=told.index, item=told.item()),
@@ -204,7 +238,7 @@ class Narrator:
 
 def _place(told: Told) -> JsonObject:
     place: JsonObject = {"item_id": told.id, "output_index": told.index}
-    return place if told.kind == "function_call" else place | {"content_index": 0}
+    return place if told.calls else place | {"content_index": 0}
 
 
 def told_items(said: Sequence[Event]) -> list[Told]:
@@ -213,15 +247,14 @@ def told_items(said: Sequence[Event]) -> list[Told]:
     for event in said:
         match event.type:
             case "response.output_item.added":
-                calls = sum(told.kind == "function_call" for told in items)
-                items.append(_added(event, calls))
+                items.append(_added(event, sum(told.calls for told in items)))
             case "response.output_item.done":
                 items[-1].status = msgspec.json.decode(event.json, type=_Added).item.status
             case "response.output_text.delta":
                 items[-1].texts.append(event.delta)
                 if not event.is_bare:
                     items[-1].logprobs.extend(msgspec.json.decode(event.json, type=_Delta).logprobs)
-            case "response.reasoning_text.delta" | "response.function_call_arguments.delta":
+            case kind if kind in _TOLD:
                 items[-1].texts.append(msgspec.json.decode(event.json, type=_Delta).delta)
             case _:
                 pass
@@ -233,7 +266,8 @@ def _added(event: Event, calls: int) -> Told:
     item = added.item
     head = delta_head(item.id, added.output_index)
     told = Told(kind=item.type, id=item.id, index=added.output_index, head=head)
-    told.call_id, told.name, told.call = item.call_id, item.name, calls
+    told.call_id, told.name, told.namespace = item.call_id, item.name, item.namespace
+    told.call = calls
     return told
 
 
@@ -248,6 +282,7 @@ class _Item(msgspec.Struct):
     status: str = "completed"
     call_id: str = ""
     name: str = ""
+    namespace: str | None = None
 
 
 class _Added(msgspec.Struct):

@@ -11,15 +11,9 @@ from typing import Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from tokenwire.wire.answers import (
-    Conversation,
-    ErrorDetails,
-    Logprob,
-    OutputItem,
-    OutputText,
-    ReasoningText,
-)
+from tokenwire.wire.answers import Conversation, ErrorDetails
 from tokenwire.wire.events import Response, Status
+from tokenwire.wire.shown import Logprob, OutputItem, OutputText, ReasoningText
 from tokenwire.wire.states import Model
 
 
@@ -121,10 +115,27 @@ class ArgumentsDone(_Placed, kw_only=True, tag="response.function_call_arguments
     name: str
 
 
+class CustomInputDelta(_Placed, kw_only=True, tag="response.custom_tool_call_input.delta"):
+    """What comes next of the text that a custom tool is given."""
+
+    delta: str
+
+
+class CustomInputDone(_Placed, kw_only=True, tag="response.custom_tool_call_input.done"):
+    input: str
+
+
 RESPONSE_EVENTS: Final = (
     *(Created, Queued, InProgress, ItemAdded, PartAdded, OutputTextDelta, OutputTextDone),
-    *(ReasoningDelta, ReasoningDone, ArgumentsDelta, ArgumentsDone, PartDone, ItemDone),
-    *(Completed, Incomplete, Failed),
+    *(
+        ReasoningDelta,
+        ReasoningDone,
+        ArgumentsDelta,
+        ArgumentsDone,
+        CustomInputDelta,
+        CustomInputDone,
+    ),
+    *(PartDone, ItemDone, Completed, Incomplete, Failed),
 )
 
 
@@ -155,11 +166,17 @@ class RequiredInput(Struct, kw_only=True, tag_field="type", tag="function_call_o
     name: str
 
 
+class RequiredText(Struct, kw_only=True, tag_field="type", tag="custom_tool_call_output"):
+    """A custom tool's, without its output."""
+
+    call_id: str
+
+
 class SteerPending(ServerEvent, kw_only=True, tag="response.steer.pending"):
     """The answer waits for results: what was said goes before them in the next create."""
 
     reason: Literal["waiting_for_required_input"]
-    required_input: list[RequiredInput]
+    required_input: list[RequiredInput | RequiredText]
     steer: SteerId
 
 

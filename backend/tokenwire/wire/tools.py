@@ -1,7 +1,8 @@
 """What an answer may be made of, as a client asks for it: tools and their choice, a format of the
 text, how much is thought. Checked and made canonical.
 
-Both dialects in, the words of the Responses API out. It refuses to know which model can do it.
+Both dialects in, the words of the Responses API out. Tools that only another server could run are
+left out. It refuses to know which model can do it, and how the rest is offered to it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from msgspec import Meta
 
 from tokenwire.errors import InvalidRequest, UnsupportedParameter
 from tokenwire.wire.checked import JsonObject, convert
-from tokenwire.wire.schema import any_of, ref, shown_as
+from tokenwire.wire.offered import called, offered_name
 
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_TOOLS: Final = 128
 CHOICES: Final = ("auto", "none", "required")
+CALLABLE: Final = ("function", "custom")
+OFFERED: Final = (*CALLABLE, "namespace")
 FORMATS: Final = ("text", "json_object", "json_schema")
 
 Name = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
@@ -36,6 +39,40 @@ class FunctionTool(msgspec.Struct, kw_only=True):
     description: str | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None
+
+
+class GrammarFormat(msgspec.Struct, kw_only=True, tag="grammar"):
+    """A custom tool's input follows a grammar. The model is told; nothing holds it to it."""
+
+    syntax: Literal["lark", "regex"]
+    definition: str
+
+
+class TextFormat(msgspec.Struct, kw_only=True, tag="text"):
+    """A custom tool's input is any text."""
+
+
+class CustomTool(msgspec.Struct, kw_only=True):
+    """A tool that the client runs, and that is given text."""
+
+    name: Name
+    description: str | None = None
+    format: GrammarFormat | TextFormat = msgspec.field(default_factory=TextFormat)
+
+
+class NamespaceTool(msgspec.Struct, kw_only=True):
+    """Functions and custom tools under one name."""
+
+    name: Name
+    description: str | None = None
+    tools: list[JsonObject]
+
+
+class AllowedTools(msgspec.Struct, kw_only=True):
+    """A tool choice of type allowed_tools: a part of the tools."""
+
+    mode: Literal["auto", "required"] = "auto"
+    tools: list[JsonObject]
 
 
 class ReasoningFields(msgspec.Struct, kw_only=True):
@@ -55,45 +92,70 @@ class JsonSchemaFormat(msgspec.Struct, kw_only=True):
 
 
 def parse_tools(tools: Sequence[JsonObject] | None, field: str = "tools") -> list[JsonObject]:
-    """The function tools, as a response echoes them. Raises InvalidRequest or
-    UnsupportedParameter.
+    """The tools that can be offered, as a response echoes them: functions, custom tools and
+    namespaces of both. Raises InvalidRequest, or UnsupportedParameter where none can be.
     """
     if len(tools or ()) > MAX_TOOLS:
         raise InvalidRequest(f"There are more than {MAX_TOOLS} tools.", param=field)
-    found = [_tool(tool, f"{field}[{index}]") for index, tool in enumerate(tools or ())]
-    names = [str(tool["name"]) for tool in found]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise InvalidRequest(f"There are two tools {name!r}.", param=f"{field}[{index}].name")
+    found: list[JsonObject] = []
+    names: set[str] = set()
+    for index, tool in enumerate(tools or ()):
+        where = f"{field}[{index}]"
+        made = _tool(tool, where)
+        if made is None:
+            continue
+        for name in called([made]):
+            if name in names:
+                raise InvalidRequest(f"There are two tools {name!r}.", param=f"{where}.name")
+            names.add(name)
+        found.append(made)
+    if tools and not names:
+        kinds = ", ".join(repr(tool.get("type")) for tool in tools)
+        raise UnsupportedParameter(
+            f"Of the tools of type {kinds} none can be run here; only those that the client runs.",
+            param=f"{field}[0].type",
+        )
     return found
 
 
+def check_functions(tools: Sequence[JsonObject] | None) -> None:
+    """Raises UnsupportedParameter for tools that are no functions, where a dialect has no words for
+    their calls.
+    """
+    for index, tool in enumerate(tools or ()):
+        if tool.get("type") != "function":
+            raise UnsupportedParameter(
+                f"Tools of type {tool.get('type')!r} are not supported here; only functions.",
+                param=f"tools[{index}].type",
+            )
+
+
 def parse_tool_choice(choice: object, tools: Sequence[JsonObject]) -> str | JsonObject:
-    """`auto`, `none`, `required`, or the one function that has to be called. Raises
-    InvalidRequest or UnsupportedParameter.
+    """`auto`, `none`, `required`, the tools that are allowed, or the one that has to be called.
+    Raises InvalidRequest or UnsupportedParameter.
     """
     if choice is None:
         return "auto"
     if isinstance(choice, str):
         if choice not in CHOICES:
-            raise _wrong(f"must be one of {', '.join(CHOICES)}, or name a function")
+            raise _wrong(f"must be one of {', '.join(CHOICES)}, or name a tool")
         if choice == "required" and not tools:
             raise _wrong("is `required`, and there are no tools")
         return choice
     if not isinstance(choice, dict):
         raise _wrong("must be a string or an object")
     asked = cast("JsonObject", choice)
-    if asked.get("type") != "function":
+    kind = asked.get("type")
+    if kind == "allowed_tools":
+        return _allowed(asked, tools)
+    if kind not in CALLABLE:
         raise UnsupportedParameter(
-            f"A tool choice of type {asked.get('type')!r} is not supported.",
-            param="tool_choice.type",
+            f"A tool choice of type {kind!r} is not supported.", param="tool_choice.type"
         )
-    function = asked.get("function")
-    name = cast("JsonObject", function).get("name") if isinstance(function, dict) else None
-    name = asked.get("name", name)
-    if name not in [tool["name"] for tool in tools]:
-        raise _wrong(f"names {name!r}, which is not among the tools")
-    return {"type": "function", "name": name}
+    chosen = _named(asked)
+    if _offered(chosen) not in called(tools):
+        raise _wrong(f"names {chosen['name']!r}, which is not among the tools")
+    return chosen
 
 
 def parse_text_format(format: object, field: str) -> JsonObject:
@@ -120,74 +182,50 @@ def parse_text_format(format: object, field: str) -> JsonObject:
     return {"type": kind, **msgspec.to_builtins(schema)}
 
 
-def _tool(tool: JsonObject, where: str) -> JsonObject:
+def _tool(tool: JsonObject, where: str) -> JsonObject | None:
+    """None for a tool that can't be offered."""
     kind = tool.get("type")
+    if kind == "custom":
+        return {"type": kind, **msgspec.to_builtins(convert(tool, CustomTool, where))}
+    if kind == "namespace":
+        space = convert(tool, NamespaceTool, where)
+        inner = [(n, one) for n, one in enumerate(space.tools) if one.get("type") in CALLABLE]
+        made = [_tool(one, f"{where}.tools[{n}]") for n, one in inner]
+        space.tools = [one for one in made if one is not None]
+        space.description = space.description or ""  # the SDKs want a string
+        return {"type": kind, **msgspec.to_builtins(space)} if space.tools else None
     if kind != "function":
-        raise UnsupportedParameter(
-            f"Tools of type {kind!r} are not supported; only functions, which the client runs.",
-            param=f"{where}.type",
-        )
+        return None
     nested = tool.get("function")
     where = where if nested is None else f"{where}.function"
     found = convert(tool if nested is None else nested, FunctionTool, where)
     return {"type": "function", **msgspec.to_builtins(found)}
 
 
+def _allowed(asked: JsonObject, tools: Sequence[JsonObject]) -> JsonObject:
+    """Chat completions have it one level deeper."""
+    deeper = asked.get("allowed_tools")
+    said = convert(asked if deeper is None else deeper, AllowedTools, "tool_choice")
+    known = called(tools)
+    kept = [_named(one) for one in said.tools if one.get("type") in CALLABLE]
+    kept = [one for one in kept if _offered(one) in known]
+    if not kept:
+        raise _wrong("allows none of the tools that can be offered")
+    return {"type": "allowed_tools", "mode": said.mode, "tools": kept}
+
+
+def _named(choice: JsonObject) -> JsonObject:
+    """A tool that a choice names, as a response echoes it."""
+    deeper = choice.get(str(choice["type"]))
+    said = cast("JsonObject", deeper) if isinstance(deeper, dict) else choice
+    named: JsonObject = {"type": choice["type"], "name": said.get("name")}
+    space = said.get("namespace")
+    return named if space is None else named | {"namespace": space}
+
+
+def _offered(named: JsonObject) -> str:
+    return offered_name(named["name"], named.get("namespace"))
+
+
 def _wrong(what: str) -> InvalidRequest:
     return InvalidRequest(f"`tool_choice` {what}.", param="tool_choice")
-
-
-# What the checks above let through, as the documents show it.
-
-
-class FlatTool(FunctionTool, kw_only=True, tag_field="type", tag="function"):
-    """A function that the client runs, as the Responses API spells it."""
-
-
-class NestedTool(msgspec.Struct, kw_only=True, tag_field="type", tag="function"):
-    """A function that the client runs, as Chat Completions spell it."""
-
-    function: FunctionTool
-
-
-class ChosenName(msgspec.Struct, kw_only=True):
-    name: Name
-
-
-class FlatChoice(ChosenName, kw_only=True, tag_field="type", tag="function"):
-    """The one function that has to be called, as the Responses API spells it."""
-
-
-class NestedChoice(msgspec.Struct, kw_only=True, tag_field="type", tag="function"):
-    """The one function that has to be called, as Chat Completions spell it."""
-
-    function: ChosenName
-
-
-class PlainFormat(msgspec.Struct, kw_only=True):
-    """Any text, or any JSON."""
-
-    type: Literal["text", "json_object"]
-
-
-class FlatFormat(JsonSchemaFormat, kw_only=True, tag_field="type", tag="json_schema"):
-    """JSON that follows a schema, as the Responses API spells it."""
-
-
-class NestedFormat(msgspec.Struct, kw_only=True, tag_field="type", tag="json_schema"):
-    """JSON that follows a schema, as Chat Completions spell it."""
-
-    json_schema: JsonSchemaFormat
-
-
-SPELLINGS: Final = (
-    *(FlatTool, NestedTool, FlatChoice, NestedChoice),
-    *(PlainFormat, FlatFormat, NestedFormat),
-)
-Tool = Annotated[JsonObject, shown_as(any_of("FlatTool", "NestedTool"))]
-Tools = Annotated[list[Tool], shown_as({"maxItems": MAX_TOOLS})]
-ToolChoice = Annotated[
-    object,
-    shown_as({"anyOf": [{"enum": [*CHOICES, None]}, ref("FlatChoice"), ref("NestedChoice")]}),
-]
-Format = Annotated[JsonObject, shown_as(any_of("PlainFormat", "FlatFormat", "NestedFormat"))]
