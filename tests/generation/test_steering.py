@@ -20,6 +20,7 @@ from tokenwire.wire.steering import Steer
 
 Told = list[tuple[str, Fate]]
 TOOLS: dict[str, object] = {"tools": [{"type": "function", "name": "find"}]}
+CUSTOM: dict[str, object] = {"tools": [{"type": "custom", "name": "find"}]}
 
 
 def held(*steps: Delta | Exception) -> ScriptedEngine:
@@ -92,9 +93,10 @@ async def test_a_cancel_takes_what_was_said_with_it(asker: Asker) -> None:
             steerer.steer(Steer(previous_response_id=first.id, input="x"), asker, listener(told))
 
 
+@pytest.mark.parametrize("tools", [TOOLS, CUSTOM])
 @pytest.mark.parametrize(("finish", "fate"), [("stop", Waits), ("length", Followed)])
 async def test_an_answer_that_calls_a_tool_goes_on_to_its_end(
-    finish: Literal["stop", "length"], fate: type[Fate]
+    finish: Literal["stop", "length"], fate: type[Fate], tools: dict[str, object]
 ) -> None:
     """No result is owed for a call that was cut short."""
     told: Told = []
@@ -102,7 +104,7 @@ async def test_an_answer_that_calls_a_tool_goes_on_to_its_end(
     steps = [Delta("I look.", (1,)), called, Delta("", (3,)), Delta("", (0,), finish)]
     async with open_workshop(held(*steps)) as shop:
         steerer = Steering(shop.generations, shop.tasks)
-        first = await running(shop, TOOLS)
+        first = await running(shop, tools)
         steerer.steer(Steer(previous_response_id=first.id, input="x"), ANN, listener(told))
         assert not first.ending
         shop.engine.go.set()

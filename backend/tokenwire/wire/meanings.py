@@ -103,7 +103,7 @@ MEANINGS: Final = {
     "function": "The function.",
     "parameters": "Its parameters, as a JSON schema.",
     "input_schema": "Its parameters, as a JSON schema.",
-    "strict": "Accepted and echoed; a call that is required always follows its schema.",
+    "strict": "Whether a call has to follow its schema, where one is required.",
     "description": "What it is for, told to the model.",
     "json_schema": "The schema, and what is said of it.",
     "schema": "The JSON schema that the text follows.",
