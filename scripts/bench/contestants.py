@@ -47,6 +47,7 @@ class Contestant:
         self.process = process
         self.url = url
         self.pid = process.pid
+        self._client = Client()
 
     def load(self, *, door: str, streams: int, tokens: int, lanes: int, salt: str) -> Result:
         """Run one load and wait for its end."""
@@ -57,9 +58,10 @@ class Contestant:
             "temperature": 0,
         }
         order = {"url": self.url, "door": door, "streams": streams, "lanes": lanes}
-        return ask_client({**order, "fields": fields, "salt": salt})
+        return self._client.ask({**order, "fields": fields, "salt": salt})
 
     def stop(self) -> None:
+        self._client.stop()
         left = descendants(self.pid)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -72,19 +74,36 @@ class Contestant:
             os.kill(pid, signal.SIGKILL)
 
 
-def ask_client(order: Result) -> Result:
-    """What `load.py` says to an order."""
-    done = subprocess.run(
-        [sys.executable, str(HERE / "load.py")],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return json.loads(done.stdout)
+class Client:
+    """A process that asks (`load.py`), started with the first order."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, order: Result) -> Result:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, str(HERE / "load.py")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        return ask(self._process, order)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.communicate(timeout=10)
+
+
+def ask(process: subprocess.Popen[str], order: Result) -> Result:
+    """What a process says to an order, both lines of JSON."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(order) + "\n")
+    process.stdin.flush()
+    if not (line := process.stdout.readline()):
+        raise RuntimeError("the process that was asked has ended")
+    return json.loads(line)
 
 
 class Bare(Contestant):
@@ -92,12 +111,7 @@ class Bare(Contestant):
 
     def load(self, *, door: str, streams: int, tokens: int, lanes: int, salt: str) -> Result:
         del door, lanes
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        order = {"streams": streams, "tokens": tokens, "salt": salt}
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        return ask(self.process, {"streams": streams, "tokens": tokens, "salt": salt})
 
     def stop(self) -> None:
         assert self.process.stdin is not None
