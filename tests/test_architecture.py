@@ -84,8 +84,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 MAX_FILE, MAX_FUNCTION = 300, 40
 # What is longer, and why: a number here is raised in a commit of its own.
 LONGER: dict[str, tuple[int, str]] = {
-    "backend/tokenwire/generation/generation.py": (410, "one answer's life, told in order"),
-    "backend/tokenwire/generation/generations.py": (394, "every way to an answer by its id"),
+    "backend/tokenwire/generation/generation.py": (412, "one answer's life, told in order"),
+    "backend/tokenwire/generation/generations.py": (406, "every way to an answer by its id"),
     "backend/tokenwire/wire/commands.py": (310, "one struct for each client message"),
     "backend/tokenwire/wire/session.py": (350, "one connection's state"),
 }

@@ -19,6 +19,7 @@ from tokenwire.generation.ids import new_id
 from tokenwire.generation.notices import Notices
 from tokenwire.generation.orders import Order, render, sampling_of, show_defaults
 from tokenwire.generation.outcome import Outcome, Stopwatch, failed, outcome_of
+from tokenwire.generation.readers import Readers
 from tokenwire.generation.records import Finish
 from tokenwire.generation.transcript import Said, Transcript
 from tokenwire.wire.events import Event, Response, usage
@@ -83,19 +84,17 @@ class Generation:
         self.item_id = past.item_id if past else new_id("msg")
         self.ended_at: float | None = None
         self._tools = tools
-        self._said = Transcript(
-            response,
-            self.item_id,
-            tools.journal if self.stored else None,
-            past.said if past else None,
-        )
+        journal = tools.journal if self.stored else None
+        self._said = Transcript(response, self.item_id, journal, past.said if past else None)
         self._past = past
         self._prompt = prompt
         self._cached = 0
-        self._readers = 0
-        self._never_read = True
-        self._grace: asyncio.TimerHandle | None = None
+        self._readers = Readers(tools.grace_s)
         self._task: asyncio.Task[None] | None = None
+        # What comes before it is saved waits.
+        self._begun = asyncio.Event()
+        self._engine: Engine | None = None
+        self._early: list[Delta] = []
         self._running = False
         self._ending = False
         self._was: str = response.status
@@ -134,20 +133,13 @@ class Generation:
         return [*self.order.context, *self.order.input, *self.response.output]
 
     def join(self) -> None:
-        self._readers += 1
-        self._never_read = False
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
+        self._readers.join()
 
     def leave(self) -> None:
         """A reader has gone. A plain client's answer ends with its last reader; a durable one
         goes on.
         """
-        self._readers -= 1
-        if not self._readers and not self.order.durable and not self._ending:
-            loop = asyncio.get_running_loop()
-            self._grace = loop.call_later(self._tools.grace_s, self.cancel)
+        self._readers.leave(None if self.order.durable or self._ending else self.cancel)
 
     def cancel(self) -> None:
         """End it as cancelled. Idempotent; an answer that has ended stays as it is."""
@@ -193,6 +185,17 @@ class Generation:
         """It was never begun: give the place in the line back."""
         self._tools.line.leave(self._ticket)
         self.log.close()
+        self._begun.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    def hasten(self, tasks: asyncio.TaskGroup) -> None:
+        """While it is being saved, let the engine begin, where it is ready and has room. Nothing is
+        said before `begin`.
+        """
+        ready = self._tools.engines.ready(self.order.model) is not None
+        if ready and self._prompt is not None and self._ticket.position is None:
+            self._task = tasks.create_task(self.run(), name=self.id)
 
     def begin(self, tasks: asyncio.TaskGroup, outcome: Outcome | None = None) -> None:
         """Say `response.created` and start to work; with an outcome, only to end so."""
@@ -204,7 +207,14 @@ class Generation:
             if self._ticket.position is not None:
                 self._notices.moved()
         self._watch.mark("begun")
-        self._task = tasks.create_task(self.run(outcome), name=self.id)
+        self._begun.set()
+        if self._task is None:
+            self._task = tasks.create_task(self.run(outcome), name=self.id)
+        elif self._engine is not None and self._stop_reason is None:
+            self._start(self._engine)
+            early, self._early = self._early, []
+            for delta in early:
+                self._receive(delta)
 
     async def run(self, outcome: Outcome | None = None) -> None:
         """Make the answer, to its terminal event. Never raises but for a cancelled server."""
@@ -222,6 +232,9 @@ class Generation:
             log.exception("Generation %s failed", self.id)
             outcome = failed(ServerError("The server failed. It was logged."))
         self._tools.line.leave(self._ticket)
+        await self._begun.wait()
+        if self.log.closed:  # it was abandoned
+            return
         self._notices.stop()
         self._was = self.response.status
         self._ending = True
@@ -243,10 +256,10 @@ class Generation:
         """Called each second. Repeats the status after a silence, and ends an answer whose only
         reader never came to read.
         """
-        if self._task is None:  # it is still being saved
+        if not self._begun.is_set():  # it is still being saved
             return
         self._notices.beat()
-        unread = self._never_read and self._watch.since("begun") > 1000 * UNREAD_S
+        unread = self._readers.never_came and self._watch.since("begun") > 1000 * UNREAD_S
         if unread and not self.order.durable:
             self.cancel()
 
@@ -258,10 +271,13 @@ class Generation:
             self._notices.model_ready()
             prompt = self._prompt or await render(engine, order)
             self._prompt = prompt
-            self._start(engine)
+            self._engine = engine
+            if self._begun.is_set():
+                self._start(engine)
             done = tuple(self._said.token_ids)
             resume = Resume(done) if done else None
             await engine.generate(prompt, sampling_of(order.create), self.id, self._receive, resume)
+        await self._begun.wait()
         if order.warms and self._newest.finish in ("stop", "length"):
             return Outcome("completed", "stop")
         return outcome_of(self._newest.finish)
@@ -276,6 +292,9 @@ class Generation:
         self._said.tell("in_progress", prompt=prompt)
 
     def _receive(self, delta: Delta) -> None:
+        if not self._begun.is_set():
+            self._early.append(delta)
+            return
         if delta.cached_tokens:
             self._cached = delta.cached_tokens
         self._newest = delta

@@ -173,6 +173,8 @@ class Generations:
         try:
             if generation.response.store:
                 await self._refuse_unsaved()
+                if not self._is_sent_again(generation):
+                    generation.hasten(self._tasks)
                 existing = await self._records.begin(beginning_of(generation, parent_id))
         except TokenwireError as error:
             self._forget(generation)
@@ -190,6 +192,15 @@ class Generations:
         generation.begin(self._tasks)
         self._tell("started", generation)
         return None
+
+    def _is_sent_again(self, generation: Generation) -> bool:
+        """Whether one that is here has its key."""
+        key, user_id = generation.order.create.idempotency_key, generation.user_id
+        return key is not None and any(
+            other.order.create.idempotency_key == key and other.user_id == user_id
+            for other in self._live.values()
+            if other is not generation
+        )
 
     async def _refuse_unsaved(self) -> None:
         """What a response says is to be saved from its first word on."""
