@@ -1,7 +1,8 @@
 """Frames as no client should send them, for Hypothesis: commands with something wrong in them and
 texts that are none. It knows the protocol's words and refuses to know which frames a server takes.
 
-Where a frame says @3@, whoever sends it puts in the id of a response that it knows.
+Where a frame says @3@, whoever sends it puts in the id of a response that it knows: the newest for
+0; from 5 on of those that began on the frame's own connection.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Values = st.SearchStrategy[Value]
 Path = tuple[str | int, ...]
 
 KNOWN_ID = re.compile("@(\\d)@")
+OWN = 5
 KEYS = ("key-1", "key-2", "key-3")
 
 
@@ -30,7 +32,7 @@ def _among(*values: Value) -> Values:
     return st.sampled_from(values)
 
 
-_ids = st.sampled_from(["@0@", "@1@", "@2@", "@9@", "resp_none", ""])
+_ids = st.sampled_from(["@0@", "@1@", "@2@", "@5@", "@6@", "resp_none", ""])
 _texts = st.sampled_from(["Hi", "", "long", "Grüße 🏔️", "\x00", "\u2028", "x" * 3000])
 _small = st.integers(-2, 30)
 _edges = st.sampled_from(
@@ -169,7 +171,9 @@ def command(draw: st.DrawFn, kind: str, **sure: Values) -> Json:
     return {**{name: draw(may[name]) for name in names}, **body}
 
 
-right_texts = st.sampled_from([*COMMANDS]).flatmap(command).map(json.dumps)
+# Most of what there is to get wrong is in a create.
+_kinds = st.sampled_from([*COMMANDS, *["response.create"] * len(COMMANDS)])
+right_texts = _kinds.flatmap(command).map(json.dumps)
 
 
 @st.composite
@@ -231,17 +235,21 @@ class Frame:
     content: str | bytes
     pieces: int = 1
 
-    def parts(self, known: Sequence[str]) -> list[str] | list[bytes]:
-        """The fragments as they are sent, with the ids of responses that are known."""
+    def parts(self, known: Sequence[str], own: Sequence[str]) -> list[str] | list[bytes]:
+        """The fragments as they are sent, with the ids of responses: all that are known, and those
+        of the connection.
+        """
         content = self.content
         if isinstance(content, bytes):
             return [content[at] for at in _slices(len(content), self.pieces)]
-        content = KNOWN_ID.sub(lambda found: _known(known, int(found[1])), content)
+
+        def id_of(found: re.Match[str]) -> str:
+            index = int(found[1])
+            ids = known if index < OWN else own
+            return ids[-1 - index % OWN % len(ids)] if ids else "resp_unknown"
+
+        content = KNOWN_ID.sub(id_of, content)
         return [content[at] for at in _slices(len(content), self.pieces)]
-
-
-def _known(known: Sequence[str], index: int) -> str:
-    return known[-1 - index % len(known)] if known else "resp_unknown"
 
 
 def _slices(length: int, pieces: int) -> list[slice]:
@@ -250,22 +258,21 @@ def _slices(length: int, pieces: int) -> list[slice]:
 
 
 _no_commands = st.text(max_size=20) | junk.map(json.dumps) | st.sampled_from(["", "{", "{}", "[]"])
-_right = st.builds(Frame, right_texts, st.sampled_from([1, 1, 1, 2, 7]))
-_frames: st.SearchStrategy[Frame] = st.one_of(
-    _right,
-    _right,
-    st.builds(Frame, spoilt_texts()),
-    st.builds(Frame, spoilt_texts()),
-    st.builds(Frame, broken_texts()),
-    st.builds(Frame, _no_commands, st.sampled_from([1, 3])),
-    st.builds(Frame, st.binary(max_size=20), st.sampled_from([1, 2])),
-)
+_pieces = st.sampled_from([1, 1, 1, 2, 7])
+_FRAMES: dict[str, st.SearchStrategy[Frame]] = {
+    "right": st.builds(Frame, right_texts, _pieces),
+    "spoilt": st.builds(Frame, spoilt_texts()),
+    "broken": st.builds(Frame, broken_texts()),
+    "text": st.builds(Frame, _no_commands, _pieces),
+    "bytes": st.builds(Frame, st.binary(max_size=20), _pieces),
+}
 
 
 @st.composite
 def frames(draw: st.DrawFn) -> Frame:
-    """One in four or so is right."""
-    return draw(_frames)
+    """One in three is right, or nearly: what its fields hold may be too much."""
+    kinds = ["right"] * 4 + ["spoilt"] * 4 + ["broken"] * 2 + ["text", "bytes"]
+    return draw(_FRAMES[draw(st.sampled_from(kinds))])
 
 
 def kind_of(content: str | bytes) -> str | None:

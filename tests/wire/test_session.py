@@ -504,6 +504,17 @@ def test_a_detach_stops_reading_and_the_response_goes_on() -> None:
     assert (answer.readers, answer.log.watchers) == (0, [])
 
 
+def test_what_waits_behind_a_detached_response_is_started_without_another_word() -> None:
+    client = Client(extension=True)
+    client.start("one", "a")
+    client.create("a")
+    client.session.take()
+    wakes = client.wakes
+    client.send("tokenwire:response.detach", stream_id="a")
+    assert client.wakes > wakes
+    assert client.next().stream_id == "a"
+
+
 def test_a_detach_where_nothing_is_read_is_refused() -> None:
     client = Client(extension=True)
     client.send("tokenwire:response.detach", stream_id="a")

@@ -323,8 +323,6 @@ class Session:
             while len(self._cache) > self._limits.max_cached:
                 self._cache.popitem(last=False)
         self._free(lane)
-        if self.waiting:
-            self._wake()
 
     def _evict(self, lane: str | None, parent: str | None) -> None:
         # A failed continuation on its parent's own lane evicts the parent; a failed fork does not.
@@ -340,6 +338,8 @@ class Session:
         told, lane.then = lane.then, []
         for then in told:
             then()
+        if self.waiting:
+            self._wake()
 
 
 def _nothing() -> None: ...
