@@ -64,6 +64,9 @@ class Parsers:
         self, config: VllmConfig, tokenizer: TokenizerLike, names: ParserNames, *, sure: bool
     ) -> None:
         self._config: ModelConfig = config.model_config
+        self._harmony = self._config.hf_config.model_type == "gpt_oss"
+        if self._harmony:
+            _load_vocabulary()
         self._tokenizer = tokenizer
         self._sure = sure
         self._without = self._parser(None, names.reasoning) if names.reasoning else None
@@ -88,7 +91,7 @@ class Parsers:
         if not form.offers_tools and not form.is_json:
             return FREE
         request = self._request(form)
-        if form.offers_tools:
+        if form.offers_tools or (self._harmony and self._without is not None):
             request = cast("Any", self._new(form, request)).adjust_request(request)
         outputs = request.extract_structured_outputs()
         return Constraints(outputs, keeps_special_tokens=not request.skip_special_tokens)
@@ -134,7 +137,7 @@ class Parsers:
                 reasoning_parser_name=reasoning,
                 enable_auto_tools=tool is not None,
                 model_name=self._config.model,
-                is_harmony=self._config.hf_config.model_type == "gpt_oss",
+                is_harmony=self._harmony,
                 tokenizer=self._tokenizer,
             )
         except TypeError as error:
@@ -221,6 +224,10 @@ class Reader:
             prompt_token_ids=self._prompt_ids,
             finished=finished,
         )
+        counted: int | None = getattr(self._parser, "_num_reasoning_tokens", None)
+        if counted is not None:  # Harmony counts by itself, and has no other state
+            self._thought = counted
+            return message
         ended = self._parser._stream_state.reasoning_ended
         said = message is not None and (message.content or message.tool_calls)
         if not ended and not said:
@@ -247,6 +254,21 @@ class Reader:
             for call in calls
             if self._parallel or call.index == 0
         ]
+
+
+def _load_vocabulary() -> None:
+    """gpt-oss is read by its tokens, with OpenAI's own vocabulary, which is fetched unless a folder
+    with it is named. Better said now than at the first answer.
+    """
+    from openai_harmony import HarmonyEncodingName, load_harmony_encoding
+
+    try:
+        load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
+    except Exception as error:
+        raise RuntimeError(
+            "gpt-oss needs OpenAI's vocabulary, and it can't be fetched: put o200k_base.tiktoken "
+            "into a folder and name that in TIKTOKEN_ENCODINGS_BASE."
+        ) from error
 
 
 def _choice(form: Form) -> object:
