@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str, dict[str, Any]]] = {
         "tokens a second through one process",
         {"streams": 64, "tokens": 4096, "pairs": 5},
     ),
+    "journal": (crowd.journal, "on disk before on the wire", {"streams": 256, "pairs": 5}),
     "start": (life.start, "from the start to ready", {"rounds": 5}),
     "switch": (life.switch, "from one model to another", {"rounds": 5}),
     "recovery": (life.recovery, "an engine killed under streams", {"rounds": 5}),

@@ -49,9 +49,12 @@ class Contestant:
         self.pid = process.pid
         self._client = Client()
 
-    def load(self, *, door: str, streams: int, tokens: int, lanes: int, salt: str) -> Result:
-        """Run one load and wait for its end."""
+    def load(
+        self, *, door: str, streams: int, tokens: int, lanes: int, salt: str, **more: object
+    ) -> Result:
+        """Run one load, with `more` fields in its requests, and wait for its end."""
         fields: dict[str, Any] = {
+            **more,
             "model": "tokenwire-demo",
             "max_output_tokens": tokens,
             "ignore_eos": True,
@@ -109,8 +112,10 @@ def ask(process: subprocess.Popen[str], order: Result) -> Result:
 class Bare(Contestant):
     """AsyncLLM in a script, with the engine settings of Tokenwire."""
 
-    def load(self, *, door: str, streams: int, tokens: int, lanes: int, salt: str) -> Result:
-        del door, lanes
+    def load(
+        self, *, door: str, streams: int, tokens: int, lanes: int, salt: str, **more: object
+    ) -> Result:
+        del door, lanes, more
         return ask(self.process, {"streams": streams, "tokens": tokens, "salt": salt})
 
     def stop(self) -> None:
@@ -206,17 +211,28 @@ def tokenwire(house: ExitStack, *options: str) -> Contestant:
 
 
 def scripted(
-    house: ExitStack, *, step_s: float, adaptive: bool = True, **settings: object
+    house: ExitStack,
+    *,
+    step_s: float,
+    adaptive: bool = True,
+    delays: Path | None = None,
+    **settings: object,
 ) -> Contestant:
     """Tokenwire with a scripted engine that makes a step each `step_s`, 0 for as fast as it can.
-    `adaptive`: tokens come a few together under load. `settings` are as in the settings file.
+    `adaptive`: tokens come a few together under load. `delays`: where it writes how long events
+    waited for the journal. `settings` are as in the settings file.
     """
     folder = house.enter_context(tempfile.TemporaryDirectory())
     named = {f"TOKENWIRE_{name.upper()}": str(value) for name, value in settings.items()}
     server = start_server(
         Path(folder) / "data",
         program=(str(HERE / "scripted.py"),),
-        environment={"BENCH_STEP_S": str(step_s), "BENCH_INTERVAL": str(int(adaptive)), **named},
+        environment={
+            "BENCH_STEP_S": str(step_s),
+            "BENCH_INTERVAL": str(int(adaptive)),
+            "BENCH_DELAYS": str(delays or ""),
+            **named,
+        },
     )
     contestant = Contestant(server.process, server.url, server.data_dir)
     house.callback(contestant.stop)

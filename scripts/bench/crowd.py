@@ -8,9 +8,12 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import contestants
@@ -202,3 +205,45 @@ def ceiling(streams: int, tokens: int, pairs: int) -> None:
         kept[name] = rates
     head = (f"tokens of {streams} answers on as many sockets", "tokens a second")
     publish("ceiling", table(head, rows), {"rates": kept, "median": median(kept[rows[0][0]])})
+
+
+def journal(streams: int, pairs: int) -> None:
+    """What it costs that events are on disk before they are seen: the server's CPU while stored
+    answers run, beside the same not stored, and how long their events wait.
+    """
+    cores: dict[bool, list[float]] = {True: [], False: []}
+    waits = list[float]()
+    with ExitStack() as house:
+        delays = Path(house.enter_context(tempfile.TemporaryDirectory())) / "delays"
+        server = contestants.scripted(house, step_s=0.01, delays=delays)
+        for turn in range(pairs):
+            for store in cores:
+                cores[store].append(_while_they_run(server, streams, f"{turn}", store=store))
+                if store:
+                    waits.append(1000 * median(json.loads(delays.read_text())))
+                print(".", end="", flush=True)
+    more = [100 * (a - b) for a, b in zip(cores[True], cores[False], strict=True)]
+    rows = [
+        (
+            *(spread([100 * core for core in cores[store]]) for store in (True, False)),
+            spread(more),
+            spread(waits),
+        )
+    ]
+    head = ("stored, % of a core", "not stored", "the journal's", "an event waits ms")
+    note = f"{streams} answers at 100 tokens a second each, {pairs} turns."
+    publish("journal", f"{note}\n\n{table(head, rows)}", {"more": more, "waits": waits})
+
+
+def _while_they_run(server: Contestant, streams: int, salt: str, *, store: bool) -> float:
+    """Cores of the server's while all answers are under way: not while they begin or end."""
+    with ThreadPoolExecutor(1) as other:
+        load = {"door": "ws", "streams": streams, "lanes": 16, "tokens": 900}
+        done = other.submit(lambda: server.load(**load, salt=salt, store=store))
+        time.sleep(2.5)
+        began, before = time.monotonic(), cpu_s(server.pid)
+        time.sleep(5)
+        cores = (cpu_s(server.pid) - before) / (time.monotonic() - began)
+        assert not done.done()
+        done.result()
+    return cores

@@ -3,8 +3,8 @@ socket, a search for a few bytes in what comes, no JSON. A process of its own, s
 in nobody else's numbers.
 
 It reads orders as JSON lines on stdin and answers each with a line: who is asked first after a
-Python has started finds the caches of its processor full of that. It refuses to know which server it
-talks to.
+Python has started finds the caches of its processor full of that. It refuses to know which server
+it talks to.
 """
 
 from __future__ import annotations

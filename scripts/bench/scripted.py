@@ -3,17 +3,22 @@ itself costs, and how much it can carry. A process of its own, with the command 
 
 All answers step together, as in a continuous batch, one token a step. `BENCH_STEP_S`: the seconds
 of a step, 0 for as fast as the event loop goes. `BENCH_INTERVAL`: 0 takes the adaptive interval
-away. It says the same words for the same prompt and refuses to know who reads.
+away. `BENCH_DELAYS`: a file that gets, each time all answers have ended, the seconds that their
+events waited for the journal. It says the same words for the same prompt and refuses to know who
+reads.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend"))
@@ -36,6 +41,7 @@ from tokenwire.engine.interval import StreamInterval
 WORDS = [f" w{index:03}" for index in range(256)]
 STEP_S = float(os.environ.get("BENCH_STEP_S", "0"))
 ADAPTIVE = os.environ.get("BENCH_INTERVAL", "1") != "0"
+DELAYS = os.environ.get("BENCH_DELAYS", "")
 CONTEXT, ANSWER = 1 << 20, 128
 
 
@@ -107,6 +113,8 @@ class Engine:
             every = self._interval.tokens if ADAPTIVE else 1
             self._running = [request for request in self._running if request.step(every)]
         self._clock = None
+        if DELAYS:
+            keep_delays()
 
     async def close(self) -> None:
         self.alive = False
@@ -129,6 +137,33 @@ class Engines:
     def close(self) -> None: ...
 
 
+delays: list[float] = []
+
+
+def keep_delays() -> None:
+    Path(DELAYS).write_text(json.dumps(delays))
+    delays.clear()
+
+
+def time_the_journal() -> None:
+    """Have each batch of an answer's events say how long it waited to be seen."""
+    from tokenwire.generation import journal
+
+    draft = journal._Draft  # pyright: ignore[reportPrivateUsage]
+    begin, publish = draft.__init__, draft.publish
+    since: dict[int, float] = {}
+
+    def begun(self: Any, *arguments: Any, **keywords: Any) -> None:
+        begin(self, *arguments, **keywords)
+        since[id(self)] = time.perf_counter()
+
+    def published(self: Any) -> None:
+        delays.append(time.perf_counter() - since.pop(id(self)))
+        publish(self)
+
+    draft.__init__, draft.publish = begun, published
+
+
 def main() -> int:
     from tokenwire import serve
     from tokenwire.engine import environment
@@ -136,6 +171,8 @@ def main() -> int:
     serve.VllmEngines = Engines  # pyright: ignore[reportAttributeAccessIssue]
     environment.start_forkserver = lambda: None
     environment.stop_forkserver = lambda: None
+    if DELAYS:
+        time_the_journal()
     return command.main(["serve", *sys.argv[1:]])
 
 

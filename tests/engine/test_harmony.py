@@ -1,6 +1,7 @@
 """gpt-oss writes Harmony: channels of marked messages, which vLLM reads by their tokens alone.
 
-The vocabulary is the true one, from a package that carries it; the texts are typed, no model is run.
+The vocabulary is the true one, from a package that carries it; the texts are typed, and no model is
+run.
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -16,8 +17,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 import openai_harmony
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai_harmony import HarmonyEncoding, HarmonyEncodingName, load_harmony_encoding
