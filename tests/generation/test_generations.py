@@ -26,6 +26,7 @@ from tokenwire.engine.base import Form, Prompt
 from tokenwire.errors import (
     ContextLengthExceeded,
     ConversationNotFound,
+    EngineDead,
     InvalidStartingAfter,
     ModelNotFound,
     NotSaved,
@@ -249,6 +250,22 @@ async def test_a_server_that_stops_while_an_answer_is_saved_leaves_it_to_the_nex
         assert types(early.log)[:1] == ["created"]
         assert not any(event.is_terminal for event in early.log.after(-1))
         assert [left.response_id for left in await shop.records.unfinished()] == [early.id]
+
+
+@pytest.mark.parametrize("asker", [ANN, PLAIN])
+async def test_a_stop_reaches_an_answer_that_has_failed_before_it_was_saved(asker: Asker) -> None:
+    engine = ScriptedEngine(lambda _text, _sampling: [EngineDead("Dead.")])
+    async with open_workshop(engine) as shop:
+        shop.records.can_begin.clear()
+        starting = asyncio.create_task(shop.generations.start(ask(), asker))
+        await until(lambda: bool(shop.engine.started) and not shop.engine.running)
+        closing = asyncio.create_task(shop.generations.close())
+        await asyncio.sleep(0)
+        shop.records.can_begin.set()
+        async with asyncio.timeout(5):
+            await asyncio.gather(starting, closing)
+        (early,) = live(shop)
+        assert early.ended
 
 
 def live(shop: Workshop) -> list[Generation]:

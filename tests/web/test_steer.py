@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websockets
@@ -12,7 +14,7 @@ import websockets
 from support.house import House, Json, open_house, receive, receive_until, text_of
 from support.scripted import ScriptedEngine, say
 from support.waiting import until
-from tokenwire.engine.base import Call, Delta
+from tokenwire.engine.base import Call, Delta, Prompt
 from tokenwire.generation import steering
 
 
@@ -108,13 +110,7 @@ async def test_what_follows_comes_before_what_waits_on_the_lane(tmp_path: Path) 
 
 
 async def test_what_is_said_while_a_tool_is_called_waits_for_its_result(tmp_path: Path) -> None:
-    steps: list[Delta | Exception] = [
-        Delta("I look.", (1,), calls=(Call(0, "", "call_a", "find"),)),
-        Delta("", (2,), calls=(Call(0, "{}"),)),
-        Delta("", (0,), "stop"),
-    ]
-    engine = ScriptedEngine(lambda text, _s: steps if text == "Tell" else say("Short."))
-    engine.hold_at = 1
+    engine = calling()
     async with open_house(tmp_path, engine) as house, house.connect() as socket:
         id = await begin(engine, socket, tools=[TOOL], stream_id="a")
         await socket.send(steer(id))
@@ -260,3 +256,93 @@ async def _last_said(house: House, conversation_id: str) -> list[str]:
         got = await house.http.get(f"/v1/conversations/{conversation_id}/items")
         items = got.json()["data"]
     return [item["content"][0]["text"] for item in reversed(items)]
+
+
+def calling() -> ScriptedEngine:
+    """It calls a tool when it is told to, and stands still before it has."""
+    called = Delta("I look.", (1,), calls=(Call(0, "{}", "call_a", "find"),))
+    steps: list[Delta | Exception] = [called, Delta("", (2,)), Delta("", (0,), "stop")]
+    engine = ScriptedEngine(lambda text, _s: steps if text == "Tell" else say("Short."))
+    engine.hold_at = 1
+    return engine
+
+
+async def test_in_a_conversation_the_words_that_wait_are_said_once(tmp_path: Path) -> None:
+    engine = calling()
+    async with open_house(tmp_path, engine) as house, house.connect() as socket:
+        inside = {
+            "conversation": (await house.http.post("/v1/conversations", json={})).json()["id"]
+        }
+        id = await begin(engine, socket, tools=[TOOL], **inside)
+        await socket.send(steer(id))
+        await receive_until(socket, "response.steer.accepted")
+        engine.go.set()
+        await receive_until(socket, "response.steer.pending")
+        filled = [{"type": "function_call_output", "call_id": "call_a", "output": "42"}]
+        for lane in ("a", "b"):
+            await socket.send(create(input=filled, previous_response_id=id, stream_id=lane))
+        await socket.send(create("More", stream_id="c", previous_response_id=None, **inside))
+        ended = 0
+        while ended < 3:
+            ended += sum(e["type"] in END for e in await receive_until(socket, *END))
+    said = [[m["content"] for m in prompt if m["role"] == "user"] for prompt in engine.prompts]
+    assert sorted(said[1:]) == [["More"], ["Tell"], ["Tell", "Shorter"]]
+
+
+async def test_the_words_that_wait_go_to_the_head_of_their_conversation(tmp_path: Path) -> None:
+    engine = calling()
+    async with open_house(tmp_path, engine) as house, house.connect() as socket:
+        inside = {
+            "conversation": (await house.http.post("/v1/conversations", json={})).json()["id"]
+        }
+        id = await begin(engine, socket, tools=[TOOL], **inside)
+        await socket.send(steer(id))
+        await receive_until(socket, "response.steer.accepted")
+        engine.go.set()
+        await receive_until(socket, "response.steer.pending")
+        filled = [{"type": "function_call_output", "call_id": "call_a", "output": "42"}]
+        await socket.send(create(input=filled, **inside))
+        await receive_until(socket, *END)
+    assert [m["content"] for m in engine.prompts[-1]] == ["Tell", "I look.", "42", "Shorter"]
+
+
+async def test_an_old_steer_does_not_touch_a_lane_that_was_left(tmp_path: Path) -> None:
+    engine = calling()
+    async with open_house(tmp_path, engine) as house, house.connect(page=True) as socket:
+        first = await begin(engine, socket, tools=[TOOL], stream_id="a")
+        await socket.send(steer(first))
+        await receive_until(socket, "response.steer.accepted")
+        await detach(socket)
+        await socket.send(create("Hi", stream_id="a"))
+        events = await receive_until(socket, *END)
+        engine.go.set()
+        pending = (await receive_until(socket, "response.steer.pending"))[-1]
+        await socket.send(create("Hi", stream_id="a"))
+        again = await receive_until(socket, *END)
+    assert text_of(events) == text_of(again) == "Short."
+    assert pending["steer"]["previous_response_id"] == first
+
+
+async def test_a_cancel_of_the_lane_reaches_what_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = held()
+    async with open_house(tmp_path, engine) as house, house.connect() as socket:
+        id = await begin(engine, socket, stream_id="a")
+        rendered, go = engine.render, asyncio.Event()
+
+        async def slow(*arguments: Any) -> Prompt:
+            await go.wait()
+            return await rendered(*arguments)
+
+        monkeypatch.setattr(engine, "render", slow)
+        engine.hold_at = 0
+        await socket.send(steer(id))
+        await receive_until(socket, *END)
+        await socket.send(json.dumps({"type": "response.cancel", "stream_id": "a"}))
+        await socket.send(json.dumps({"type": "response.cancel", "response_id": "resp_none"}))
+        assert (await receive(socket))["error"]["code"] == "response_not_found"
+        go.set()
+        last = (await receive_until(socket, *END))[-1]
+    assert last["response"]["status"] == "cancelled"
+    assert last["response"]["previous_response_id"] == id

@@ -193,7 +193,7 @@ class Generation:
         """While it is being saved, let the engine begin, where it is ready and has room. Nothing is
         said before `begin`.
         """
-        ready = self._tools.engines.ready(self.order.model) is not None
+        ready = self._tools.engines.state(self.order.model).phase == "ready"
         if ready and self._prompt is not None and self._ticket.position is None:
             self._task = tasks.create_task(self.run(), name=self.id)
 
@@ -211,10 +211,18 @@ class Generation:
         if self._task is None:
             self._task = tasks.create_task(self.run(outcome), name=self.id)
         elif self._engine is not None and self._stop_reason is None:
-            self._start(self._engine)
-            early, self._early = self._early, []
-            for delta in early:
-                self._receive(delta)
+            try:
+                self._catch_up(self._engine)
+            except Exception:  # as in `run`: it must not reach the task group
+                log.exception("Generation %s failed", self.id)
+                self._stop("interrupted")
+
+    def _catch_up(self, engine: Engine) -> None:
+        """Say what was made before it could be said."""
+        self._start(engine)
+        early, self._early = self._early, []
+        for delta in early:
+            self._receive(delta)
 
     async def run(self, outcome: Outcome | None = None) -> None:
         """Make the answer, to its terminal event. Never raises but for a cancelled server."""
@@ -232,7 +240,11 @@ class Generation:
             log.exception("Generation %s failed", self.id)
             outcome = failed(ServerError("The server failed. It was logged."))
         self._tools.line.leave(self._ticket)
-        await self._begun.wait()
+        if not self._begun.is_set():
+            # From here on a stop must not cancel what has to close the log.
+            self._running = False
+            await self._begun.wait()
+            outcome = self._stopped() if self._stop_reason else outcome
         if self.log.closed:  # it was abandoned
             return
         self._notices.stop()

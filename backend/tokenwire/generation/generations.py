@@ -265,6 +265,10 @@ class Generations:
             raise _not_found(response_id)
         return items
 
+    async def parent(self, create: Create, asker: Asker) -> str | None:
+        """The response that a create goes on from. Raises ConversationNotFound."""
+        return await self._intake.parent(create, asker.user_id)
+
     async def count_input(self, create: Create, asker: Asker) -> int:
         """The tokens of the prompt that a create would have. Raises what `start` raises."""
         self._refuse_when_draining()

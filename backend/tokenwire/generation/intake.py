@@ -78,6 +78,15 @@ class Intake:
         except ServerError:  # the refusal says more than that it could not be looked up
             return None
 
+    async def parent(self, create: Create, user_id: str) -> str | None:
+        """The response that a create goes on from. Raises ConversationNotFound."""
+        parent_id = create.parent_id
+        if (conversation_id := create.conversation_id) is None:
+            return parent_id
+        head = await self._records.head(user_id, conversation_id)
+        # Without a parent a turn goes to the head; an explicit null begins a new root.
+        return head if parent_id is None and create.previous_response_id is not None else parent_id
+
     async def _order(self, create: Create, asker: Asker) -> tuple[Order, str | None]:
         """The order, and its stored parent."""
         model = self._engines.resolve(create.model)
@@ -101,12 +110,7 @@ class Intake:
         cached = asker.cached(parent_id) if parent_id and asker.cached else None
         if cached is not None:
             return cached, None
-        conversation_id = create.conversation_id
-        if conversation_id is not None:
-            head = await self._records.head(asker.user_id, conversation_id)
-            # Without a parent a turn goes to the head; an explicit null begins a new root.
-            if parent_id is None and create.previous_response_id is not None:
-                parent_id = head
+        parent_id = await self.parent(create, asker.user_id)
         if parent_id is None:
             return [], None
         status = await self._records.status(asker.user_id, parent_id)

@@ -114,14 +114,18 @@ class Steering:
 
     async def start(self, create: Create, asker: Asker) -> Generation | Replay:
         """`Generations.start`, with what waits for the create's parent said first."""
-        key = (asker.user_id, create.parent_id or "")
-        if (waiting := self._waiting.get(key)) is None:
+        parent_id = await self._generations.parent(create, asker) if self._waiting else None
+        key = (asker.user_id, parent_id or "")
+        # Taken before anything is waited for: two creates must not both say it.
+        if (waiting := self._waiting.pop(key, None)) is None:
             return await self._generations.start(create, asker)
         said = [item for submission in waiting for item in submission.items]
         both = msgspec.structs.replace(create, input=[*said, *create.items])
-        source = await self._generations.start(both, asker)
-        self._waiting.pop(key, None)
-        return source
+        try:
+            return await self._generations.start(both, asker)
+        except BaseException:
+            self._waiting[key] = waiting
+            raise
 
     async def _settle(self, generation: Generation, asker: Asker) -> None:
         await generation.finished()

@@ -36,7 +36,7 @@ class Steers:
         except TokenwireError as error:
             self._failed(None, command, error)
             return
-        self._session.hold(lane)
+        self._session.hold(lane, command.previous_response_id)
         self._say("accepted", lane, steer=_own(submission))
 
     def _lane(self, command: Steer) -> str | None:
@@ -51,20 +51,28 @@ class Steers:
 
     def _later(self, lane: str | None, submission: Submission, fate: Fate) -> None:
         # What follows a response is told when its own end was.
-        self._session.after_read(lane, partial(self._tell, lane, submission, fate))
+        response_id = submission.steer.previous_response_id
+        self._session.after_read(lane, response_id, partial(self._tell, lane, submission, fate))
 
     def _tell(self, lane: str | None, submission: Submission, fate: Fate) -> None:
+        response_id = submission.steer.previous_response_id
         match fate:
             case Followed(create, source):
-                self._session.follow(lane, create, source)
+                if self._session.follow(lane, response_id, create, source) is not None:
+                    self._cancel(source.id)
             case Waits(required):
-                self._session.release(lane)
+                self._session.release(lane, response_id)
                 reason = "waiting_for_required_input"
                 steer = _own(submission)
                 self._say("pending", lane, reason=reason, required_input=required, steer=steer)
             case TokenwireError():
-                self._session.release(lane)
+                self._session.release(lane, response_id)
                 self._failed(lane, submission.steer, fate, submission.id)
+
+    def _cancel(self, response_id: str) -> None:
+        generation = self._parts.generations.own(self._asker.user_id, response_id)
+        if generation is not None:
+            generation.cancel()
 
     def _failed(
         self, lane: str | None, steer: Steer, error: TokenwireError, id: str | None = None

@@ -71,10 +71,10 @@ class Lane:
     cancelled: bool = False
     waiting: deque[Create] = field(default_factory=deque[Create])
     # Kept for what follows the response that was steered; what is told when it was read.
-    held: bool = False
+    held: str | None = None
     then: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     unwatch: Callable[[], None] | None = None
 
     @property
     def busy(self) -> bool:
-        return self.starting or self.held or self.source is not None
+        return self.starting or self.held is not None or self.source is not None

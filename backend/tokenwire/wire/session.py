@@ -125,7 +125,7 @@ class Session:
         if command.response_id is not None:
             return command
         lane = self._lanes.get(command.stream_id)
-        if lane is not None and lane.source is None and (lane.starting or lane.waiting):
+        if lane is not None and lane.source is None and (lane.busy or lane.waiting):
             # It has no id yet: `started` says that it is to be cancelled.
             lane.cancelled = True
             return None
@@ -137,7 +137,7 @@ class Session:
         lane = self._lanes.get(stream_id)
         if lane is None or lane.source is None:
             raise ResponseNotFound("Nothing is read on this lane.", param="stream_id")
-        lane.held = False
+        lane.held = None
         self._free(lane)
 
     # What runs
@@ -163,6 +163,9 @@ class Session:
         """
         lane = self._lanes[create.stream_id]
         lane.starting = False
+        return self._begin(lane, source)
+
+    def _begin(self, lane: Lane, source: Source) -> Cancel | None:
         self._read(lane, source, -1)
         if not lane.cancelled:
             return None
@@ -204,29 +207,36 @@ class Session:
             param="previous_response_id",
         )
 
-    def hold(self, stream_id: str | None) -> None:
+    def hold(self, stream_id: str | None, response_id: str) -> None:
         """Keep a lane for what follows the response that it reads."""
-        self._lanes[stream_id].held = True
+        self._lanes[stream_id].held = response_id
 
-    def after_read(self, stream_id: str | None, then: Callable[[], None]) -> None:
-        """Call `then` when a lane that is held has read its response to the end."""
+    def after_read(self, stream_id: str | None, response_id: str, then: Callable[[], None]) -> None:
+        """Call `then` when a lane that is held for a response has read it to the end."""
         lane = self._lanes[stream_id]
-        if lane.source is not None and lane.held:
+        if lane.source is not None and lane.source.id == response_id == lane.held:
             lane.then.append(then)
         else:
             then()
 
-    def follow(self, stream_id: str | None, create: Create, source: Source) -> None:
-        """A lane that is held reads what follows; one that was left doesn't."""
+    def follow(
+        self, stream_id: str | None, response_id: str, create: Create, source: Source
+    ) -> Cancel | None:
+        """A lane that is held for a response reads what follows it; one that was left doesn't.
+        Returns the cancel that came in between.
+        """
         lane = self._lanes[stream_id]
-        if lane.held:
-            lane.held, lane.create = False, create
-            self._read(lane, source, -1)
+        if lane.held != response_id:
+            return None
+        lane.held, lane.create = None, create
+        return self._begin(lane, source)
 
-    def release(self, stream_id: str | None) -> None:
-        """Nothing follows: the lane is free for others."""
-        self._lanes[stream_id].held = False
-        self._wake()
+    def release(self, stream_id: str | None, response_id: str) -> None:
+        """Nothing follows the response: the lane is free for others."""
+        lane = self._lanes[stream_id]
+        if lane.held == response_id:
+            lane.held, lane.cancelled = None, False
+            self._wake()
 
     def cached(self, response_id: str) -> list[Item] | None:
         """The items of an earlier response of this connection that was not stored."""
@@ -278,8 +288,12 @@ class Session:
         for lane in self._lanes.values():
             self.waiting -= len(lane.waiting)
             lane.waiting.clear()
-            lane.held = False
+            lane.held = None
             self._free(lane)
+        # Whoever still has a word for this connection must not keep all that.
+        self._outbox.clear()
+        self._changed.clear()
+        self._cache.clear()
 
     def _lane(self, name: str | None) -> Lane:
         if (lane := self._lanes.get(name)) is not None:
