@@ -52,7 +52,9 @@ class Llm:
         self.output_handler = None
         self.output_processor = SimpleNamespace(request_states=dict[str, object]())
         self.model_config = SimpleNamespace(
-            max_model_len=100, get_diff_sampling_param=lambda: {"temperature": 0.5}
+            hf_config=SimpleNamespace(model_type="any"),
+            max_model_len=100,
+            get_diff_sampling_param=lambda: {"temperature": 0.5},
         )
         self.vllm_config = SimpleNamespace(cache_config=SimpleNamespace(kv_cache_size_tokens=9))
 
