@@ -161,10 +161,10 @@ async def test_input_that_cannot_be_said_is_given_back(
 ) -> None:
     engine = held()
     async with open_house(tmp_path, engine) as house, house.connect() as socket:
-        id = await begin(engine, socket)
+        id = await begin(engine, socket, stream_id="a")
         await socket.send(steer(id, said))
         failed = await receive(socket)
-        assert failed["type"] == "response.steer.failed"
+        assert (failed["type"], failed["stream_id"]) == ("response.steer.failed", "a")
         assert failed["error"]["code"] == "invalid_input"
         assert message in failed["error"]["message"]
         assert failed["steer"] == {"previous_response_id": id, "input": said}
@@ -267,43 +267,45 @@ def calling() -> ScriptedEngine:
     return engine
 
 
+FILLED = [{"type": "function_call_output", "call_id": "call_a", "output": "42"}]
+
+
+async def leave_waiting(
+    house: House, socket: websockets.ClientConnection
+) -> tuple[str, dict[str, Any]]:
+    """A conversation whose last answer waits for the result of a call, and words wait with it."""
+    inside: dict[str, Any] = {
+        "conversation": (await house.http.post("/v1/conversations", json={})).json()["id"]
+    }
+    id = await begin(house.engine, socket, tools=[TOOL], **inside)
+    await socket.send(steer(id))
+    await receive_until(socket, "response.steer.accepted")
+    house.engine.go.set()
+    await receive_until(socket, "response.steer.pending")
+    return id, inside
+
+
 async def test_in_a_conversation_the_words_that_wait_are_said_once(tmp_path: Path) -> None:
-    engine = calling()
-    async with open_house(tmp_path, engine) as house, house.connect() as socket:
-        inside = {
-            "conversation": (await house.http.post("/v1/conversations", json={})).json()["id"]
-        }
-        id = await begin(engine, socket, tools=[TOOL], **inside)
-        await socket.send(steer(id))
-        await receive_until(socket, "response.steer.accepted")
-        engine.go.set()
-        await receive_until(socket, "response.steer.pending")
-        filled = [{"type": "function_call_output", "call_id": "call_a", "output": "42"}]
+    async with open_house(tmp_path, calling()) as house, house.connect() as socket:
+        id, inside = await leave_waiting(house, socket)
         for lane in ("a", "b"):
-            await socket.send(create(input=filled, previous_response_id=id, stream_id=lane))
+            await socket.send(create(input=FILLED, previous_response_id=id, stream_id=lane))
         await socket.send(create("More", stream_id="c", previous_response_id=None, **inside))
         ended = 0
         while ended < 3:
             ended += sum(e["type"] in END for e in await receive_until(socket, *END))
-    said = [[m["content"] for m in prompt if m["role"] == "user"] for prompt in engine.prompts]
+    prompts = house.engine.prompts
+    said = [[m["content"] for m in prompt if m["role"] == "user"] for prompt in prompts]
     assert sorted(said[1:]) == [["More"], ["Tell"], ["Tell", "Shorter"]]
 
 
 async def test_the_words_that_wait_go_to_the_head_of_their_conversation(tmp_path: Path) -> None:
-    engine = calling()
-    async with open_house(tmp_path, engine) as house, house.connect() as socket:
-        inside = {
-            "conversation": (await house.http.post("/v1/conversations", json={})).json()["id"]
-        }
-        id = await begin(engine, socket, tools=[TOOL], **inside)
-        await socket.send(steer(id))
-        await receive_until(socket, "response.steer.accepted")
-        engine.go.set()
-        await receive_until(socket, "response.steer.pending")
-        filled = [{"type": "function_call_output", "call_id": "call_a", "output": "42"}]
-        await socket.send(create(input=filled, **inside))
+    async with open_house(tmp_path, calling()) as house, house.connect() as socket:
+        _, inside = await leave_waiting(house, socket)
+        await socket.send(create(input=FILLED, **inside))
         await receive_until(socket, *END)
-    assert [m["content"] for m in engine.prompts[-1]] == ["Tell", "I look.", "42", "Shorter"]
+    last = house.engine.prompts[-1]
+    assert [m["content"] for m in last] == ["Tell", "I look.", "42", "Shorter"]
 
 
 async def test_an_old_steer_does_not_touch_a_lane_that_was_left(tmp_path: Path) -> None:

@@ -744,3 +744,39 @@ def test_what_cannot_be_found_to_attach_is_said_on_its_lane() -> None:
 
     error = client.refusal()
     assert (error["status"], error["stream_id"]) == (404, "a")
+
+
+def test_a_lane_is_held_for_one_response_and_an_older_one_does_not_free_it() -> None:
+    client = Client(extension=True)
+    session = client.session
+    old = client.start("resp_1", "a")
+    session.hold("a", old.id)
+    client.send("tokenwire:response.detach", stream_id="a")
+    new = client.start("resp_2", "a")
+    session.hold("a", new.id)
+    client.create("a", model="waits")
+    new.end()
+    client.heard()
+
+    session.release("a", old.id)
+    assert session.next_create() is None
+    follower = Answer("resp_3")
+    create = Create(input=[], stream_id="a")
+    assert session.follow("a", old.id, create, Answer("resp_x")) is None
+    session.follow("a", new.id, create, follower)
+    follower.end()
+    assert [event["stream_id"] for event in client.heard()] == ["a"]
+    assert client.next().model == "waits"
+
+
+def test_what_is_told_of_an_older_response_does_not_wait_for_the_lane() -> None:
+    client = Client(extension=True)
+    told: list[str] = []
+    first = client.start("resp_1", "a")
+    client.session.hold("a", first.id)
+    client.session.after_read("a", first.id, lambda: told.append("first"))
+    client.session.after_read("a", "resp_0", lambda: told.append("older"))
+    assert told == ["older"]
+    first.end()
+    client.heard()
+    assert told == ["older", "first"]

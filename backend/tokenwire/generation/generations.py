@@ -75,6 +75,8 @@ class Generations:
         self._lines: dict[str, Line] = {}
         self._live: dict[str, Generation] = {}
         self._origins: dict[str, str | None] = {}
+        # By its user and key, the first that is here.
+        self._keyed: dict[tuple[str, str | None], str] = {}
         self._listeners: set[Listener] = set()
         self._saving_listeners: set[Callable[[bool], None]] = set()
         self._draining = False
@@ -156,6 +158,8 @@ class Generations:
         generation = Generation(order, response, prompt, self._tools(order.model))
         self._live[generation.id] = generation
         self._origins[generation.id] = asker.origin
+        if create.idempotency_key is not None:
+            self._keyed.setdefault(_key(generation), generation.id)
         # A task of its own: who leaves while it is saved must not leave a row that nobody ends.
         beginning = self._tasks.create_task(
             self._begin(generation, parent_id), name=f"begin {generation.id}"
@@ -173,7 +177,7 @@ class Generations:
         try:
             if generation.response.store:
                 await self._refuse_unsaved()
-                if not self._is_sent_again(generation):
+                if self._keyed.get(_key(generation), generation.id) == generation.id:
                     generation.hasten(self._tasks)
                 existing = await self._records.begin(beginning_of(generation, parent_id))
         except TokenwireError as error:
@@ -192,15 +196,6 @@ class Generations:
         generation.begin(self._tasks)
         self._tell("started", generation)
         return None
-
-    def _is_sent_again(self, generation: Generation) -> bool:
-        """Whether one that is here has its key."""
-        key, user_id = generation.order.create.idempotency_key, generation.user_id
-        return key is not None and any(
-            other.order.create.idempotency_key == key and other.user_id == user_id
-            for other in self._live.values()
-            if other is not generation
-        )
 
     async def _refuse_unsaved(self) -> None:
         """What a response says is to be saved from its first word on."""
@@ -367,8 +362,10 @@ class Generations:
         self._drop(generation.id)
 
     def _drop(self, response_id: str) -> None:
-        self._live.pop(response_id, None)
+        generation = self._live.pop(response_id, None)
         self._origins.pop(response_id, None)
+        if generation is not None and self._keyed.get(_key(generation)) == response_id:
+            del self._keyed[_key(generation)]
 
     def _tell(self, what: Literal["started", "ended"], generation: Generation) -> None:
         if generation.response.conversation is None:
@@ -401,6 +398,10 @@ class Generations:
                 generation.keep_alive()
             elif now - generation.ended_at > keep or len(self._live) > KEEP_ENDED:
                 self._drop(generation.id)
+
+
+def _key(generation: Generation) -> tuple[str, str | None]:
+    return generation.user_id, generation.order.create.idempotency_key
 
 
 def _not_found(response_id: str) -> ResponseNotFound:

@@ -123,7 +123,8 @@ class Steering:
         both = msgspec.structs.replace(create, input=[*said, *create.items])
         try:
             return await self._generations.start(both, asker)
-        except BaseException:
+        except Exception:
+            # Whoever is only cancelled has begun it.
             self._waiting[key] = waiting
             raise
 

@@ -29,12 +29,13 @@ class Steers:
 
     def steer(self, command: Steer) -> None:
         """Accept it or say why not."""
+        lane: str | None = None
         try:
             lane = self._lane(command)
             tell = partial(self._later, lane)
             submission = self._parts.steering.steer(command, self._asker, tell)
         except TokenwireError as error:
-            self._failed(None, command, error)
+            self._failed(lane, command, error)
             return
         self._session.hold(lane, command.previous_response_id)
         self._say("accepted", lane, steer=_own(submission))
