@@ -34,9 +34,9 @@ ARROWS: dict[str, set[str]] = {
     "metrics": set(),
     "wire": set(),
     "engine": set(),
-    "generation": {"wire", "engine.base"},
+    "generation": {"wire", "engine.base", "engine.models"},
     "history": {"wire"},
-    "web": {"wire", "generation", "history", "engine.base", "compat"},
+    "web": {"wire", "generation", "history", "engine.base", "engine.models", "compat"},
     "terminal": {"wire"},
     "demo_model": set(),
 }

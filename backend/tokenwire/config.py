@@ -35,6 +35,35 @@ class Parsers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reasoning: str | None = None
 
 
+class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is in force where a request says nothing."""
+
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    max_tokens: Positive | None = None
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set for one model, by its id; `engine/options.py` says what each means."""
+
+    path: str | None = None
+    engine_args: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    environment: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    chat_template: str | None = None
+    parsers: Parsers | None = None
+    sampling: Sampling = Sampling()
+    system_prompt: str | None = None
+    aliases: tuple[str, ...] = ()
+    pinned: bool = False
+    keep_alive: Seconds | None = None
+    adapters: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set. Sizes in bytes, times in seconds."""
 
@@ -49,13 +78,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_waiting: Positive = 2048
     max_waiting_per_user: Positive = 512
     max_loaded_models: Positive = 2
+    keep_alive: Seconds | None = None
+    memory_bytes: Positive | None = None
+    model_folders: tuple[str, ...] = ()
     max_model_len: Positive | None = None
     kv_cache_bytes: Positive | None = None
     max_message_bytes: Positive = 8 << 20
     disconnect_grace: Seconds = 0.0
     drain_timeout: Seconds = 2.0
     engine_args: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
-    parsers: dict[str, Parsers] = msgspec.field(default_factory=dict[str, Parsers])
+    models: dict[str, Model] = msgspec.field(default_factory=dict[str, Model])
 
     @property
     def data_path(self) -> Path:
@@ -94,9 +126,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
         text = environment.get(f"TOKENWIRE_{field.name.upper()}")
         if not text:
             continue
-        if field.name in ("allowed_hosts", "allowed_origins"):
+        if field.name in ("allowed_hosts", "allowed_origins", "model_folders"):
             values[field.name] = [part.strip() for part in text.split(",") if part.strip()]
-        elif field.name in ("engine_args", "parsers"):
+        elif field.name in ("engine_args", "models"):
             try:
                 values[field.name] = msgspec.json.decode(text)
             except msgspec.DecodeError as error:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import uvloop
 from hypercorn.asyncio import serve as hypercorn_serve  # pyright: ignore[reportUnknownVariableType]
 from hypercorn.config import Config
@@ -24,6 +25,7 @@ from tokenwire import compat
 from tokenwire.engine.catalogue import find_models
 from tokenwire.engine.families import ParserNames
 from tokenwire.engine.launch import EngineOptions, VllmEngines
+from tokenwire.engine.options import ModelOptions
 from tokenwire.engine.supervisor import Supervisor
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
@@ -42,8 +44,8 @@ from tokenwire.web.sockets import Sockets
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from tokenwire.config import Settings
-    from tokenwire.engine.base import ModelState
+    from tokenwire.config import Model, Settings
+    from tokenwire.engine.models import ModelState
     from tokenwire.generation.records import Unfinished
 
 
@@ -114,7 +116,7 @@ async def _serve(
 @asynccontextmanager
 async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_House]:
     options = _engine_options(settings, run_dir)
-    models, default = find_models(settings.data_path, settings.model, options.parsers)
+    models, default = find_models(settings.data_path, settings.model, options.models)
     store, records, unfinished = await _open_history(settings.data_path / "tokenwire.db")
     engines = VllmEngines(options)
     async with asyncio.TaskGroup() as tasks:
@@ -169,9 +171,24 @@ def _engine_options(settings: Settings, run_dir: Path) -> EngineOptions:
         max_model_len=settings.max_model_len,
         kv_cache_bytes=settings.kv_cache_bytes,
         engine_args=settings.engine_args,
-        parsers={
-            id: ParserNames(names.tool, names.reasoning) for id, names in settings.parsers.items()
-        },
+        models={id: _model_options(model) for id, model in settings.models.items()},
+    )
+
+
+def _model_options(model: Model) -> ModelOptions:
+    parsers, sampling = model.parsers, msgspec.structs.asdict(model.sampling)
+    return ModelOptions(
+        path=model.path,
+        engine_args=model.engine_args,
+        environment=model.environment,
+        chat_template=model.chat_template,
+        parsers=ParserNames(parsers.tool, parsers.reasoning) if parsers else None,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        system_prompt=model.system_prompt,
+        aliases=model.aliases,
+        pinned=model.pinned,
+        keep_alive_s=model.keep_alive,
+        adapters=model.adapters,
     )
 
 

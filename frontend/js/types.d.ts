@@ -3,7 +3,7 @@
  * what the page keeps. Types only; nothing here exists when the page runs.
  */
 
-export type ModelState = "absent" | "downloading" | "loading" | "ready" | "recovering" | "draining" | "unloaded" | "failed";
+export type ModelState = "absent" | "downloading" | "paused" | "loading" | "ready" | "recovering" | "draining" | "unloaded" | "failed";
 
 export interface ModelInfo {
   state: ModelState;
@@ -12,8 +12,23 @@ export interface ModelInfo {
   progress: number | null;
   /** One sentence for a person. */
   detail: string | null;
+  /** Why it can't be used as it stands. */
+  reason: string | null;
+  download: { done: number; total: number | null; bytes_per_s: number | null; left_s: number | null } | null;
+  /** What its engine does right now; shares are 0..1. */
+  engine: { running: number; waiting: number; kv_cache_usage: number; prefix_cache_hit_rate: number | null; tokens_per_second: number } | null;
   context_length: number | null;
   size_bytes: number | null;
+  needs_bytes: number | null;
+  /** Null where nobody can say. */
+  fits: boolean | null;
+  source: "demo" | "folder" | "cache" | "hub" | "adapter";
+  /** The model that an adapter changes. */
+  base: string | null;
+  aliases: string[];
+  pinned: boolean;
+  licence: string | null;
+  modalities: string[];
   default: boolean;
   description: string | null;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tokenwire.engine.arguments import cpu_dtype
-from tokenwire.engine.base import ModelInfo
+from tokenwire.engine.models import ModelInfo
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tokenwire.engine.base import UNKNOWN, Capabilities, ModelInfo
+from tokenwire.engine.base import UNKNOWN, Capabilities
 from tokenwire.engine.catalogue import DEMO_ID, DEMO_PATH, describe, find_models
 from tokenwire.engine.families import ParserNames
+from tokenwire.engine.models import ModelInfo
+from tokenwire.engine.options import ModelOptions
 
 
 CONFIG: dict[str, object] = {"model_type": "llama", "max_position_embeddings": 2048}
@@ -159,7 +161,9 @@ def test_a_template_that_can_not_be_read_is_as_none(tmp_path: Path) -> None:
 def test_parsers_that_were_named_are_believed(tmp_path: Path) -> None:
     for name in ("a", "b"):
         make_model(tmp_path / "models" / name)
-    models, _ = find_models(tmp_path, parsers={"a": ParserNames("hermes", "qwen3")})
+    models, _ = find_models(
+        tmp_path, options={"a": ModelOptions(parsers=ParserNames("hermes", "qwen3"))}
+    )
 
     assert [(m.id, m.capabilities.tools, m.capabilities.reasoning) for m in models] == [
         (DEMO_ID, False, False),

@@ -11,7 +11,8 @@ import pytest
 from support.scripted import ScriptedEngine
 from support.waiting import until
 from tokenwire.engine import supervisor as room
-from tokenwire.engine.base import UNKNOWN, ModelInfo, ModelState, RunningEngine, Stage
+from tokenwire.engine.base import UNKNOWN, RunningEngine
+from tokenwire.engine.models import ModelInfo, ModelState, Stage
 from tokenwire.engine.supervisor import Supervisor
 from tokenwire.errors import EngineDead, ModelNotFound, ModelUnavailable
 
@@ -87,9 +88,9 @@ async def test_nothing_is_loaded_until_it_is_asked_for() -> None:
     factory = Factory()
     async with open_supervisor(factory) as supervisor:
         assert phases(supervisor) == {
-            "a": "absent",
-            "b": "absent",
-            "c": "absent",
+            "a": "unloaded",
+            "b": "unloaded",
+            "c": "unloaded",
             "broken": "failed",
         }
         assert supervisor.ready("a") is None
@@ -271,7 +272,7 @@ async def test_an_engine_that_does_not_end_well_does_not_end_the_server() -> Non
         supervisor._slots["a"].engine = Bad()  # pyright: ignore[reportPrivateUsage]
         await use(supervisor, "b")
 
-        assert phases(supervisor)["a"] == "absent"
+        assert phases(supervisor)["a"] == "unloaded"
         assert supervisor.ready("b") is not None
 
 
@@ -315,7 +316,12 @@ async def test_the_idle_model_used_longest_ago_makes_room() -> None:
         await use(supervisor, "a")
         await use(supervisor, "c")
 
-        assert phases(supervisor) == {"a": "ready", "b": "absent", "c": "ready", "broken": "failed"}
+        assert phases(supervisor) == {
+            "a": "ready",
+            "b": "unloaded",
+            "c": "ready",
+            "broken": "failed",
+        }
         assert factory.engines["b"][0].closed
 
 
@@ -335,7 +341,7 @@ async def test_two_loads_at_once_make_room_for_each_other() -> None:
         supervisor.load("b")
         await until(lambda: factory.started == ["a", "b"] and supervisor.ready("b") is not None)
 
-        assert phases(supervisor)["a"] == "absent"
+        assert phases(supervisor)["a"] == "unloaded"
         assert factory.engines["a"][0].closed
 
 
@@ -384,7 +390,7 @@ async def test_closing_stops_a_load_and_whoever_waits_for_it() -> None:
 
         assert isinstance(result, asyncio.CancelledError)
         assert factory.cancelled == ["a"]
-        assert phases(supervisor)["a"] == "absent"
+        assert phases(supervisor)["a"] == "unloaded"
 
 
 async def test_listeners_hear_of_every_model_until_they_stop() -> None:
@@ -461,7 +467,7 @@ async def test_an_engine_that_is_gone_says_nothing_of_its_model() -> None:
         await use(supervisor, "b")
         for stage in (RECOVERING, Stage("weights"), Stage("ready"), Stage("dead")):
             tell(stage)
-        assert phases(supervisor)["a"] == "absent"
+        assert phases(supervisor)["a"] == "unloaded"
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -476,7 +482,7 @@ async def test_an_engine_that_died_while_recovering_is_buried_by_whoever_comes(
         if told:
             factory.tell(Stage("dead"))
             # Nobody wants it: to start it again and again would be for no one.
-            assert phases(supervisor)["a"] == "absent"
+            assert phases(supervisor)["a"] == "unloaded"
         assert supervisor.ready("a") is None
         assert factory.started == ["a"]
         await use(supervisor, "a")

@@ -17,9 +17,10 @@ import pytest_asyncio
 from support.model import DEMO, make_model
 from support.server import ROOT, engines_of, wait_gone
 from tokenwire.engine import environment
-from tokenwire.engine.base import Delta, ModelInfo, Prompt, Resume, Sampling, Stage
+from tokenwire.engine.base import Delta, Prompt, Resume, Sampling
 from tokenwire.engine.launch import EngineOptions, VllmEngines
 from tokenwire.engine.ledger import RecoveryPolicy
+from tokenwire.engine.models import ModelInfo, Stage
 from tokenwire.engine.vllm import VllmEngine
 from tokenwire.errors import EngineDead
 

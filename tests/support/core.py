@@ -20,9 +20,9 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, EngineCoreReques
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from support.waiting import until
-from tokenwire.engine.base import Stage
 from tokenwire.engine.hooks import resumed_ids
 from tokenwire.engine.ledger import RecoveryPolicy
+from tokenwire.engine.models import Stage
 from tokenwire.engine.recovery import RecoveringClient
 
 

@@ -20,14 +20,11 @@ from tokenwire.engine.base import (
     Engine,
     EngineLimits,
     Form,
-    ModelInfo,
-    ModelPhase,
-    ModelState,
     Prompt,
     Resume,
     Sampling,
-    StageListener,
 )
+from tokenwire.engine.models import ModelInfo, ModelPhase, ModelState, StageListener
 from tokenwire.errors import EngineDead, ModelNotFound
 
 

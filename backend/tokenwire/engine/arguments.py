@@ -15,8 +15,9 @@ from tokenwire.engine.progress import MIB, PROGRESS_KEY
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import EngineLimits, Form, ModelInfo, Prompt, Sampling
+    from tokenwire.engine.base import EngineLimits, Form, Prompt, Sampling
     from tokenwire.engine.launch import EngineOptions
+    from tokenwire.engine.models import ModelInfo
 
 
 EXECUTOR = "tokenwire.engine.executor.TokenwireExecutor"

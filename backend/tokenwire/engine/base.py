@@ -7,7 +7,6 @@ scripted engine in the tests and `engine/vllm.py` stand behind the same words.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -17,10 +16,12 @@ from tokenwire.errors import InvalidRequest, UnsupportedParameter
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
+    from tokenwire.engine.models import ModelState, StageListener
 
-ModelPhase = Literal["absent", "loading", "ready", "recovering", "draining", "failed"]
+
 FinishReason = Literal["stop", "length", "abort", "error"]
 JsonObject = dict[str, object]
 
@@ -152,38 +153,6 @@ class Resume:
     token_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
-    """What could run, before it runs. `size_bytes` is that of the weights on disk;
-    `max_output_tokens` the most that its maker has an answer be.
-    """
-
-    id: str
-    path: str
-    owned_by: str = "local"
-    description: str | None = None
-    context_length: int | None = None
-    max_output_tokens: int | None = None
-    capabilities: Capabilities = UNKNOWN
-    size_bytes: int | None = None
-    created: int = 0
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelState:
-    """Where one model stands. `progress` is 0..1 within the stage; `detail` is one sentence for a
-    person.
-    """
-
-    info: ModelInfo
-    phase: ModelPhase
-    stage: str | None = None
-    progress: float | None = None
-    detail: str | None = None
-    is_default: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
     """The bounds of a running engine, and what it can be asked for. `context_length` and
@@ -243,19 +212,6 @@ class RunningEngine(Engine, Protocol):
     async def close(self) -> None:
         """End the engine process. Idempotent."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A step of loading: its name, and how far it is (0..1) where that can be told."""
-
-    name: str
-    progress: float | None = None
-    detail: str | None = None
-
-
-EngineFactory = Callable[[ModelInfo, Callable[[Stage], None]], Awaitable[RunningEngine]]
-StageListener = Callable[[ModelState], None]
 
 
 class Engines(Protocol):

@@ -13,14 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from tokenwire.engine.base import Capabilities, ModelInfo
+from tokenwire.engine.base import Capabilities
 from tokenwire.engine.families import parser_names, read_object
+from tokenwire.engine.models import ModelInfo
+from tokenwire.engine.options import NO_OPTIONS
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tokenwire.engine.families import ParserNames
+    from tokenwire.engine.options import ModelOptions
 
 
 DEMO_ID = "tokenwire-demo"
@@ -31,17 +34,17 @@ _DEMO_DESCRIPTION = (
 
 
 def find_models(
-    data_dir: Path, named: str | None = None, parsers: Mapping[str, ParserNames] | None = None
+    data_dir: Path, named: str | None = None, options: Mapping[str, ModelOptions] | None = None
 ) -> tuple[list[ModelInfo], str]:
     """All models that could run, and the id of the default one.
 
     `named` is what the user asked for with --model: an id in the list, a folder, or a repository
     in the Hugging Face cache. Raises LookupError with a sentence when it is none of these.
-    `parsers` are those that the user has named for a model.
+    `options` are what the user has set for a model.
     """
 
     def found(folder: Path, model_id: str) -> ModelInfo:
-        return describe(folder, model_id, (parsers or {}).get(model_id))
+        return describe(folder, model_id, (options or {}).get(model_id, NO_OPTIONS).parsers)
 
     demo = replace(found(DEMO_PATH, DEMO_ID), owned_by="tokenwire", description=_DEMO_DESCRIPTION)
     models = {demo.id: demo}

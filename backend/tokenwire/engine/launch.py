@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tokenwire.engine.arguments import engine_arguments
-from tokenwire.engine.base import ModelInfo, Stage
 from tokenwire.engine.environment import is_cpu_build
-from tokenwire.engine.families import ParserNames, parser_names
+from tokenwire.engine.families import parser_names
 from tokenwire.engine.interval import StreamInterval
 from tokenwire.engine.ledger import RecoveryPolicy
+from tokenwire.engine.models import ModelInfo, Stage
+from tokenwire.engine.options import NO_OPTIONS, ModelOptions
 from tokenwire.engine.progress import LoadingProgress
 from tokenwire.engine.vllm import VllmEngine
 from tokenwire.errors import ModelUnavailable
@@ -45,8 +46,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     """How to start engines. `max_running` requests at once; `engine_args` go to AsyncEngineArgs
-    as they are; `recovery` is how hard one is kept alive; `parsers` are those of a model by its id
-    where they were named, and not told from its folder.
+    as they are; `recovery` is how hard one is kept alive; `models` is what is set for a model, by
+    its id.
     """
 
     run_dir: Path
@@ -55,7 +56,7 @@ class EngineOptions:
     kv_cache_bytes: int | None = None
     engine_args: dict[str, Any] = field(default_factory=dict[str, Any])
     recovery: RecoveryPolicy = field(default_factory=RecoveryPolicy)
-    parsers: Mapping[str, ParserNames] = field(default_factory=dict[str, ParserNames])
+    models: Mapping[str, ModelOptions] = field(default_factory=dict[str, ModelOptions])
 
 
 class VllmEngines:
@@ -111,7 +112,7 @@ class VllmEngines:
 
         from tokenwire.engine.parsing import Parsers
 
-        named = self._options.parsers.get(info.id)
+        named = self._options.models.get(info.id, NO_OPTIONS).parsers
         names = named or parser_names(Path(info.path))
         tokenizer = cast("Any", cached_tokenizer_from_config(config.model_config))
         return Parsers(config, tokenizer, names, sure=named is not None)

@@ -10,7 +10,7 @@ import json
 import socket
 from typing import TYPE_CHECKING
 
-from tokenwire.engine.base import Stage
+from tokenwire.engine.models import Stage
 
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, EngineCoreRequest, FinishReason
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from tokenwire.engine.base import Stage
 from tokenwire.engine.core import Core, Inner
 from tokenwire.engine.hooks import resumed_ids, resumed_request
 from tokenwire.engine.ledger import LOOKS, Budget, Held, Ledger, RecoveryPolicy, Silence
+from tokenwire.engine.models import Stage
 
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
-"""Each model's state: absent -> loading -> ready (<-> recovering) -> draining -> absent, or failed;
-and who holds it.
+"""Each model's state: unloaded -> loading -> ready (<-> recovering) -> draining -> unloaded, or
+failed; and who holds it.
 
 One state machine per model, published at each change. It refuses to know what an engine is made
 of: a factory starts one, and the tests hand in their own.
@@ -14,21 +14,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokenwire.engine.base import (
-    Engine,
-    EngineFactory,
-    ModelInfo,
-    ModelState,
-    RunningEngine,
-    Stage,
-    StageListener,
-)
+from tokenwire.engine.models import ModelState
 from tokenwire.errors import EngineDead, ModelNotFound, ModelUnavailable
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from tokenwire.engine.base import Engine, RunningEngine
+    from tokenwire.engine.models import EngineFactory, ModelInfo, Stage, StageListener
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +69,7 @@ class Supervisor:
             info.id: _Slot(
                 ModelState(
                     info=info,
-                    phase="failed" if info.problem else "absent",
+                    phase="failed" if info.problem else "unloaded",
                     detail=info.problem,
                     is_default=info.id == default,
                 )
@@ -183,7 +177,7 @@ class Supervisor:
                     slot.state.info, lambda stage: self._stage(slot, stage)
                 )
         except asyncio.CancelledError:
-            self._set(slot, phase="absent", stage=None, progress=None, detail=None)
+            self._set(slot, phase="unloaded", stage=None, progress=None, detail=None)
             raise
         except Exception as error:  # a task's top: a failed load must not end the server
             if not isinstance(error, ModelUnavailable):
@@ -216,7 +210,7 @@ class Supervisor:
         await _end(engine)
         # Someone may have asked for it again meanwhile.
         if slot.loading is None:
-            self._set(slot, phase="absent", stage=None, progress=None, detail=None)
+            self._set(slot, phase="unloaded", stage=None, progress=None, detail=None)
 
     def _bury(self, slot: _Slot) -> None:
         """Forget a dead engine and, while it is wanted, start the next."""
@@ -226,7 +220,7 @@ class Supervisor:
         slot.engine = None
         if not self._closed:
             self._tasks.create_task(_end(engine), name=f"bury {slot.state.info.id}")
-            self._set(slot, phase="absent", stage=None, progress=None, detail=None)
+            self._set(slot, phase="unloaded", stage=None, progress=None, detail=None)
             if slot.leases:
                 self.load(slot.state.info.id)
 

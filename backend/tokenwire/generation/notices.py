@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import ModelState
+    from tokenwire.engine.models import ModelState
     from tokenwire.generation.admission import Line, Ticket
     from tokenwire.generation.transcript import Transcript
 

@@ -15,7 +15,7 @@ from tokenwire.web.objects import conversation_object, model_object
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import ModelState
+    from tokenwire.engine.models import ModelState
     from tokenwire.generation.generation import Generation
     from tokenwire.generation.generations import Generations
 

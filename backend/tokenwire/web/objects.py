@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import ModelState
+    from tokenwire.engine.models import ModelState
     from tokenwire.history.values import Conversation
 
 
@@ -16,7 +16,7 @@ JsonObject = dict[str, object]
 
 def model_object(state: ModelState) -> JsonObject:
     """The standard model object with our `tokenwire` field."""
-    info = state.info
+    info, need = state.info, state.need
     return {
         "id": info.id,
         "object": "model",
@@ -27,17 +27,35 @@ def model_object(state: ModelState) -> JsonObject:
             "stage": state.stage,
             "progress": state.progress,
             "detail": state.detail,
+            "reason": _reason(state),
+            "download": asdict(state.transfer) if state.transfer else None,
+            "engine": asdict(state.live) if state.live else None,
             "context_length": info.context_length,
             "max_output_tokens": info.max_output_tokens,
             # Whatever else a model takes, text is all that is sent to it.
             "input_modalities": ["text"],
             "output_modalities": ["text"],
+            "modalities": list(info.modalities),
             "capabilities": asdict(info.capabilities),
             "size_bytes": info.size_bytes,
+            "needs_bytes": need.bytes if need else None,
+            "fits": need.problem is None if need else None,
+            "source": info.source,
+            "base": info.base,
+            "aliases": list(info.aliases),
+            "pinned": info.pinned,
+            "licence": info.licence,
             "default": state.is_default,
             "description": info.description,
         },
     }
+
+
+def _reason(state: ModelState) -> str | None:
+    """Why it can't be used as it stands."""
+    if state.phase in ("failed", "paused"):
+        return state.detail
+    return state.need.problem if state.need else None
 
 
 def conversation_object(conversation: Conversation) -> JsonObject:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tokenwire.engine.base import Engine, ModelState, StageListener
+    from tokenwire.engine.base import Engine
+    from tokenwire.engine.models import ModelState, StageListener
     from tokenwire.generation.generations import Generations
     from tokenwire.generation.steering import Steering
     from tokenwire.history.store import Store

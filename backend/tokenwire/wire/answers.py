@@ -43,7 +43,17 @@ class Queue(Struct, kw_only=True):
 class ModelStage(Struct, kw_only=True):
     """Where the model of a response stands, while that has to wait for it."""
 
-    state: Literal["absent", "loading", "ready", "recovering", "draining", "failed"]
+    state: Literal[
+        "absent",
+        "downloading",
+        "paused",
+        "unloaded",
+        "loading",
+        "ready",
+        "recovering",
+        "draining",
+        "failed",
+    ]
     stage: str | None
     progress: float | None
     detail: str | None

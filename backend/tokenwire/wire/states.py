@@ -20,15 +20,47 @@ class Capabilities(Struct, kw_only=True):
     structured_output: bool | None
 
 
-class ModelNotes(ModelStage, kw_only=True):
-    """What this server adds to a model: where it stands, and what it can do."""
+class Download(Struct, kw_only=True):
+    """How far a download is, in bytes and seconds; null where nobody can say."""
 
+    done: int
+    total: int | None
+    bytes_per_s: float | None
+    left_s: float | None
+
+
+class EngineNumbers(Struct, kw_only=True):
+    """What a loaded model's engine does right now. Shares are 0 to 1."""
+
+    running: int
+    waiting: int
+    kv_cache_usage: float
+    prefix_cache_hit_rate: float | None
+    tokens_per_second: float
+
+
+class ModelNotes(ModelStage, kw_only=True):
+    """What this server adds to a model: where it stands, and what it can do. `reason` is why it
+    can't be used as it stands: it failed, its download stopped, it doesn't fit (`fits`).
+    """
+
+    reason: str | None
+    download: Download | None
+    engine: EngineNumbers | None
     context_length: int | None
     max_output_tokens: int | None
     input_modalities: list[str]
     output_modalities: list[str]
+    modalities: list[str]
     capabilities: Capabilities
     size_bytes: int | None
+    needs_bytes: int | None
+    fits: bool | None
+    source: Literal["demo", "folder", "cache", "hub", "adapter"]
+    base: str | None
+    aliases: list[str]
+    pinned: bool
+    licence: str | None
     default: bool
     description: str | None
 
