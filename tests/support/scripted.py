@@ -24,7 +24,7 @@ from tokenwire.engine.base import (
     Resume,
     Sampling,
 )
-from tokenwire.engine.models import ModelInfo, ModelPhase, ModelState, StageListener
+from tokenwire.engine.models import LiveNumbers, ModelInfo, ModelPhase, ModelState, StageListener
 from tokenwire.errors import EngineDead, ModelNotFound
 
 
@@ -73,6 +73,7 @@ class ScriptedEngine:
         self.aborted: list[str] = []
         self.running: set[str] = set()
         self.closed = False
+        self.adapters: list[str] = []
         self._texts: dict[tuple[int, ...], str] = {}
 
     async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
@@ -120,6 +121,13 @@ class ScriptedEngine:
             self.running.discard(request_id)
             if not ended:
                 self.aborted.append(request_id)
+
+    def adapted(self, adapter: str) -> ScriptedEngine:
+        self.adapters.append(adapter)
+        return self
+
+    def live(self) -> LiveNumbers:
+        return LiveNumbers(running=len(self.running))
 
     async def close(self) -> None:
         self.closed = True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tokenwire.engine.models import ModelState, StageListener
+    from tokenwire.engine.models import LiveNumbers, ModelState, StageListener
 
 
 FinishReason = Literal["stop", "length", "abort", "error"]
@@ -207,6 +207,14 @@ class RunningEngine(Engine, Protocol):
     @property
     def alive(self) -> bool:
         """False once the engine process has ended."""
+        ...
+
+    def adapted(self, adapter: str) -> Engine:
+        """The same engine, answering with one of its adapters."""
+        ...
+
+    def live(self) -> LiveNumbers:
+        """What it does right now."""
         ...
 
     async def close(self) -> None:

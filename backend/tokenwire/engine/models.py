@@ -5,11 +5,16 @@ Pure values, that every room may see. They refuse to know who changes them, and 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from tokenwire.engine.base import UNKNOWN, Capabilities, RunningEngine
+from tokenwire.engine.base import UNKNOWN, Capabilities
+from tokenwire.errors import ModelUnavailable
+
+
+if TYPE_CHECKING:
+    from tokenwire.engine.base import RunningEngine
 
 
 ModelPhase = Literal[
@@ -30,7 +35,8 @@ ModelSource = Literal["demo", "folder", "cache", "hub", "adapter"]
 class ModelInfo:
     """What could run, before it runs. `path` is its folder, empty while it isn't on this machine;
     `size_bytes` that of the weights; `max_output_tokens` the most that its maker has an answer be;
-    `problem` why it can never be served. An adapter has the id of its `base` model.
+    `problem` why it can never be served; `keep_alive_s` how long it stays loaded unused, where that
+    was set for it. An adapter has the id of its `base` model.
     """
 
     id: str
@@ -48,6 +54,7 @@ class ModelInfo:
     problem: str | None = None
     aliases: tuple[str, ...] = ()
     pinned: bool = False
+    keep_alive_s: float | None = None
     base: str | None = None
 
 
@@ -98,6 +105,14 @@ class ModelState:
     need: Need | None = None
     live: LiveNumbers | None = None
 
+    def refuse_missing(self) -> None:
+        """Raises ModelUnavailable where it isn't on this machine."""
+        if not self.info.path and self.phase != "downloading":
+            raise ModelUnavailable(
+                f"{self.info.id} is not on this machine: POST /v1/models/download fetches it.",
+                param="model",
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -108,5 +123,46 @@ class Stage:
     detail: str | None = None
 
 
-EngineFactory = Callable[[ModelInfo, Callable[[Stage], None]], Awaitable[RunningEngine]]
 StageListener = Callable[[ModelState], None]
+# A download's stage, how far it is, and a sentence for a person.
+TransferListener = Callable[[str, Transfer, str], None]
+
+
+class DownloadStopped(Exception):  # noqa: N818 named for what happened
+    """Why a download stopped, in a sentence for a person; what was fetched is kept."""
+
+
+class EngineMaker(Protocol):
+    """Who starts engines. Sizes in bytes."""
+
+    async def check(self, info: ModelInfo) -> None:
+        """Raises ModelUnavailable for a model that could not be loaded, which costs nothing."""
+        ...
+
+    async def start(self, info: ModelInfo, on_stage: Callable[[Stage], None]) -> RunningEngine:
+        """Start an engine process and wait until it can generate. A cancel ends it. Raises
+        ModelUnavailable with a sentence for a person.
+        """
+        ...
+
+    def need(self, info: ModelInfo) -> int | None:
+        """The memory that an engine of it takes; None where nobody can say."""
+        ...
+
+
+class Library(Protocol):
+    """What could run on this machine, and where more of it comes from."""
+
+    def models(self) -> list[ModelInfo]:
+        """All that is here or in the list, read from the disk."""
+        ...
+
+    async def fetch(self, model: str, tell: TransferListener) -> None:
+        """Fetch a model of the hub. A cancel keeps what is there. Raises DownloadStopped with a
+        sentence for a person.
+        """
+        ...
+
+    async def discard(self, model: str) -> None:
+        """Remove what is there of a model that was not fetched to its end."""
+        ...

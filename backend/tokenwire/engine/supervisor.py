@@ -1,260 +1,299 @@
-"""Each model's state: unloaded -> loading -> ready (<-> recovering) -> draining -> unloaded, or
-failed; and who holds it.
+"""What becomes of each model: absent -> downloading -> unloaded -> loading -> ready (<->
+recovering) -> draining -> unloaded, or failed; who holds it, and who has to go for another.
 
 One state machine per model, published at each change. It refuses to know what an engine is made
-of: a factory starts one, and the tests hand in their own.
+of and where a download comes from: it is handed both, and the tests hand in their own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from tokenwire.engine.models import ModelState
-from tokenwire.errors import EngineDead, ModelNotFound, ModelUnavailable
+from tokenwire.engine.models import DownloadStopped, ModelInfo, Need, Transfer
+from tokenwire.engine.residents import Residents
+from tokenwire.engine.slots import Slot, Slots
+from tokenwire.errors import EngineDead, InvalidRequest, ModelNotFound, ModelUnavailable
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
     from tokenwire.engine.base import Engine, RunningEngine
-    from tokenwire.engine.models import EngineFactory, ModelInfo, Stage, StageListener
+    from tokenwire.engine.models import (
+        EngineMaker,
+        Library,
+        ModelState,
+        Stage,
+        StageListener,
+    )
+    from tokenwire.engine.residents import Bounds
+
 
 log = logging.getLogger(__name__)
 
 RETRY_FAILED_AFTER_S = 10.0
-UP = ("ready", "recovering")
-
-
-class _Slot:
-    """One model: its published state, its engine while it has one, and its leases."""
-
-    def __init__(self, state: ModelState) -> None:
-        self.state = state
-        self.engine: RunningEngine | None = None
-        self.leases = 0
-        self.used_at = 0.0
-        self.failed_at = 0.0
-        self.loading: asyncio.Task[None] | None = None
-        self.listeners: set[StageListener] = set()
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 class Supervisor:
     """All models of this machine. Loads on demand; unloads the idle one used longest ago to make
-    room.
+    room, and each when its time is over.
     """
 
     def __init__(
         self,
-        models: list[ModelInfo],
         default: str,
-        factory: EngineFactory,
+        engines: EngineMaker,
+        library: Library,
         *,
         tasks: asyncio.TaskGroup,
-        max_loaded: int = 2,
+        bounds: Bounds,
     ) -> None:
-        self._default = default
-        self._factory = factory
+        self._engines = engines
+        self._library = library
         self._tasks = tasks
-        self._max_loaded = max_loaded
+        self._bounds = bounds
         self._closed = False
+        self._slots = Slots(default, self._need)
+        self._residents = Residents(self._slots, bounds, tasks)
         # One load at a time, so that each sees what the others have taken.
-        self._room = asyncio.Lock()
-        self._listeners: set[StageListener] = set()
-        self._slots = {
-            info.id: _Slot(
-                ModelState(
-                    info=info,
-                    phase="failed" if info.problem else "unloaded",
-                    detail=info.problem,
-                    is_default=info.id == default,
-                )
-            )
-            for info in models
-        }
+        self._one = asyncio.Lock()
+        self._slots.shelve(library.models())
 
     @property
     def default(self) -> str:
-        return self._default
+        return self._slots.default
 
     def states(self) -> list[ModelState]:
-        return [slot.state for slot in self._slots.values()]
+        return self._slots.states()
 
     def state(self, model: str) -> ModelState:
-        return self._slots[model].state
+        return self._slots.state(model)
 
     def subscribe(self, listener: StageListener) -> Callable[[], None]:
         """Hear of every change of every model, on the event loop. Returns the way to stop."""
-        self._listeners.add(listener)
-        return lambda: self._listeners.discard(listener)
+        return self._slots.subscribe(listener)
 
     def resolve(self, name: str | None) -> str:
-        if name is None or name == "":
-            return self._default
-        if name not in self._slots:
-            raise ModelNotFound(
-                f"The model {name!r} does not exist here. GET /v1/models lists what does.",
-                param="model",
-            )
-        return name
+        return self._slots.resolve(name)
 
     def ready(self, model: str) -> Engine | None:
-        slot = self._slots[model]
+        slot, adapter = self._slots.home(model)
         # A recovering engine holds what it is given until its next process is up.
-        return slot.engine if slot.state.phase in UP and _alive(slot) else None
+        if slot.engine is None or not slot.alive or slot.leaving:
+            return None
+        return slot.engine.adapted(adapter) if adapter else slot.engine
+
+    async def refresh(self) -> None:
+        """Look at the disk again: what is new there, and what is gone."""
+        self._slots.shelve(await asyncio.to_thread(self._library.models))
 
     def load(self, model: str) -> None:
-        """Start to load a model, if it is neither loaded nor loading. Returns at once."""
-        slot = self._slots[model]
-        if slot.loading is None and not _alive(slot) and not self._closed:
-            if slot.state.info.problem:
-                return
-            self._set(
-                slot, phase="loading", stage="queued", progress=None, detail="Waiting to load"
-            )
-            slot.loading = self._tasks.create_task(self._load(slot), name=f"load {model}")
+        """Start to load a model, if it is neither loaded nor loading; keep it, if it was about to
+        be unloaded. Returns at once. Raises ModelUnavailable for one that isn't on this machine.
+        """
+        slot, _ = self._slots.home(model)
+        if slot.work is not None or self._closed or slot.state.info.problem:
+            return
+        if slot.alive:
+            self._residents.stay(slot)
+            return
+        slot.state.refuse_missing()
+        waits = {"stage": "queued", "progress": None, "detail": "Waiting to load"}
+        self._slots.set(slot, phase="loading", **waits)
+        self._begin(slot, self._load(slot))
+
+    def unload(self, model: str) -> None:
+        """Unload a model when the answers that it makes have ended. Who asks for it meanwhile
+        waits, and has it loaded again.
+        """
+        slot, _ = self._slots.home(model)
+        if slot.engine is not None:
+            self._residents.leave(slot)
+
+    def download(self, name: str, *, then_load: bool = False) -> str:
+        """Start to fetch a model of the hub that isn't here, or go on with what was begun. Returns
+        its id at once. Raises InvalidRequest for what is no repository's name.
+        """
+        try:
+            slot, _ = self._slots.home(self.resolve(name))
+        except ModelNotFound:
+            if not REPOSITORY.fullmatch(name):
+                raise InvalidRequest(
+                    f"{name!r} is no model of the hub: its names are like 'Qwen/Qwen3-0.6B'.",
+                    param="model",
+                ) from None
+            self._slots.put(ModelInfo(id=name, path="", source="hub"))
+            slot, _ = self._slots.home(name)
+        if slot.work is None and not slot.state.info.path and not self._closed:
+            self._begin(slot, self._download(slot, then_load=then_load))
+        return slot.id
+
+    async def cancel(self, model: str) -> None:
+        """Stop a download or a load that is under way, and forget what was fetched of it."""
+        slot, _ = self._slots.home(model)
+        if (work := slot.work) is not None:
+            work.cancel()
+            await asyncio.wait((work,))
+        if slot.work is None and not slot.state.info.path:
+            await self._library.discard(slot.id)
+            self._slots.rest(slot, "absent")
+            await self.refresh()
 
     @asynccontextmanager
     async def lease(
         self, model: str, on_stage: StageListener | None = None
     ) -> AsyncGenerator[Engine]:
-        slot = self._slots[model]
-        slot.leases += 1
+        slot, adapter = self._slots.home(model)
         if on_stage is not None:
             slot.listeners.add(on_stage)
-            if slot.loading is not None or slot.state.phase == "recovering":
+            if slot.work is not None or slot.leaving or slot.state.phase == "recovering":
                 on_stage(slot.state)
+        held = False
         try:
-            yield await self._loaded(slot)
+            engine = await self._loaded(slot)
+            slot.leases, held = slot.leases + 1, True
+            yield engine.adapted(adapter) if adapter else engine
         except EngineDead:
             self._bury(slot)
             raise
         finally:
             if on_stage is not None:
                 slot.listeners.discard(on_stage)
-            slot.leases -= 1
-            slot.used_at = time.monotonic()
+            slot.leases -= held
+            self._residents.rested(slot)
 
     async def close(self) -> None:
-        """End every engine process."""
-        self._closed = True
-        loading = [slot.loading for slot in self._slots.values() if slot.loading is not None]
-        for task in loading:
+        """End every engine process and every download."""
+        self._closed = self._residents.closed = True
+        working = [slot.work for slot in self._slots if slot.work is not None]
+        for task in working:
             task.cancel()
-        await asyncio.gather(*loading, return_exceptions=True)
-        for slot in self._slots.values():
-            await self._unload(slot)
+        await asyncio.gather(*working, return_exceptions=True)
+        for slot in self._slots:
+            await self._residents.unload(slot)
 
-    async def _loaded(self, slot: _Slot) -> Engine:
-        if slot.state.info.problem:
-            raise ModelUnavailable(
-                f"{slot.state.info.id} can't be served: {slot.state.info.problem}"
-            )
-        if slot.state.phase in UP and not _alive(slot):
-            self._bury(slot)
+    async def _loaded(self, slot: Slot) -> RunningEngine:
+        """Its engine, when it can be held: waits for its download, its load, its being unloaded."""
         recent = time.monotonic() - slot.failed_at < RETRY_FAILED_AFTER_S
         tried = slot.state.phase == "failed" and recent
-        # More than once if it died again before this task had its turn.
-        while slot.engine is None and not tried:
-            self.load(slot.state.info.id)
-            if slot.loading is not None:
-                # Shielded: one waiting person who leaves must not stop the load for the others.
-                await asyncio.shield(slot.loading)
-            tried = slot.state.phase == "failed" or self._closed
-        if slot.engine is None:
-            raise ModelUnavailable(slot.state.detail or "The model could not be loaded.")
-        return slot.engine
-
-    async def _load(self, slot: _Slot) -> None:
+        slot.wanted += 1
         try:
-            async with self._room:
-                await self._make_room(slot)
-                slot.engine = await self._factory(
-                    slot.state.info, lambda stage: self._stage(slot, stage)
-                )
+            # More than once if it died again, or had to go, before this task had its turn.
+            while not tried and not self._closed:
+                if slot.alive and slot.leaving and not slot.promised:
+                    await slot.stays.wait()
+                elif slot.engine is not None and slot.alive:
+                    return slot.engine
+                else:
+                    self._residents.bury(slot)
+                    tried = not await self._worked(slot)
+        finally:
+            slot.wanted -= 1
+            slot.promised = min(slot.promised, slot.wanted)
+        raise ModelUnavailable(slot.state.detail or f"{slot.id} could not be loaded.")
+
+    async def _worked(self, slot: Slot) -> bool:
+        """Wait for what is under way, or begin to load it. Whether that came to a good end."""
+        if slot.state.info.problem:
+            raise ModelUnavailable(f"{slot.id} can't be served: {slot.state.info.problem}")
+        self.load(slot.id)
+        if (work := slot.work) is None:
+            return False
+        # One waiting person who leaves must not stop it for the others.
+        await asyncio.wait((work,))
+        if work.cancelled():
+            raise ModelUnavailable(f"The load of {slot.id} was cancelled.")
+        return slot.state.phase not in ("failed", "paused")
+
+    def _begin(self, slot: Slot, work: Coroutine[Any, Any, None]) -> None:
+        slot.work = self._tasks.create_task(work, name=f"{slot.state.phase} {slot.id}")
+
+    async def _download(self, slot: Slot, *, then_load: bool) -> None:
+        def tell(stage: str, transfer: Transfer, sentence: str) -> None:
+            progress = min(1.0, transfer.done / transfer.total) if transfer.total else None
+            self._slots.set(
+                slot,
+                phase="downloading",
+                stage=stage,
+                progress=progress,
+                transfer=transfer,
+                detail=sentence,
+            )
+
+        tell("queued", Transfer(0, None), "Asking the hub")
+        try:
+            await self._library.fetch(slot.id, tell)
+            await self.refresh()
         except asyncio.CancelledError:
-            self._set(slot, phase="unloaded", stage=None, progress=None, detail=None)
+            self._slots.rest(slot, "paused", "It was stopped before its end.")
+            raise
+        except Exception as error:  # a task's top: a failed download must not end the server
+            if not isinstance(error, DownloadStopped):
+                log.exception("The download of %s failed", slot.id)
+            self._slots.rest(slot, "paused", str(error) or type(error).__name__)
+        finally:
+            slot.work = None
+        if slot.state.phase == "unloaded" and (then_load or slot.wanted):
+            self.load(slot.id)
+
+    async def _load(self, slot: Slot) -> None:
+        info = slot.state.info
+        try:
+            # Before anyone has to go for it.
+            await self._engines.check(info)
+            if slot.leaving:
+                await slot.stays.wait()
+            async with self._one:
+                await self._residents.make_room(slot)
+                heard = partial(self._stage, slot)
+                slot.engine = await self._engines.start(info, heard)
+        except asyncio.CancelledError:
+            self._slots.rest(slot, "unloaded")
             raise
         except Exception as error:  # a task's top: a failed load must not end the server
             if not isinstance(error, ModelUnavailable):
-                log.exception("Loading %s failed", slot.state.info.id)
+                log.exception("Loading %s failed", info.id)
             slot.failed_at = time.monotonic()
-            detail = str(error) or type(error).__name__
-            self._set(slot, phase="failed", stage=None, progress=None, detail=detail)
+            self._slots.rest(slot, "failed", str(error) or type(error).__name__)
         else:
             limits = slot.engine.limits
             info = replace(
-                slot.state.info,
-                context_length=limits.context_length,
-                capabilities=limits.capabilities,
+                info, context_length=limits.context_length, capabilities=limits.capabilities
             )
-            self._set(slot, info=info, phase="ready", stage=None, progress=None, detail=None)
+            # Else it might have to go for another before those who waited for it have their turn.
+            slot.promised = slot.wanted
+            self._slots.rest(slot, "ready", info=info)
+            self._residents.rested(slot)
         finally:
-            slot.loading = None
+            slot.work = None
+            self._residents.changed()
 
-    async def _make_room(self, wanted: _Slot) -> None:
-        loaded = [s for s in self._slots.values() if s.engine is not None and s is not wanted]
-        idle = sorted((s for s in loaded if not s.leases), key=lambda s: s.used_at)
-        for slot in idle[: max(0, len(loaded) + 1 - self._max_loaded)]:
-            await self._unload(slot)
-
-    async def _unload(self, slot: _Slot) -> None:
-        if (engine := slot.engine) is None:
-            return
-        self._set(slot, phase="draining", stage=None, progress=None, detail=None)
-        slot.engine = None
-        await _end(engine)
-        # Someone may have asked for it again meanwhile.
-        if slot.loading is None:
-            self._set(slot, phase="unloaded", stage=None, progress=None, detail=None)
-
-    def _bury(self, slot: _Slot) -> None:
+    def _bury(self, slot: Slot) -> None:
         """Forget a dead engine and, while it is wanted, start the next."""
-        if (engine := slot.engine) is None or _alive(slot):
-            return
-        log.error("The engine of %s died.", slot.state.info.id)
-        slot.engine = None
-        if not self._closed:
-            self._tasks.create_task(_end(engine), name=f"bury {slot.state.info.id}")
-            self._set(slot, phase="unloaded", stage=None, progress=None, detail=None)
-            if slot.leases:
-                self.load(slot.state.info.id)
+        if self._residents.bury(slot) and (slot.leases or slot.wanted) and not self._closed:
+            self.load(slot.id)
 
-    def _stage(self, slot: _Slot, stage: Stage) -> None:
+    def _stage(self, slot: Slot, stage: Stage) -> None:
         """A stage of loading or, of an engine that is loaded, of its recovery."""
-        if slot.loading is not None:
-            self._set(slot, stage=stage.name, progress=stage.progress, detail=stage.detail)
+        told = {"stage": stage.name, "progress": stage.progress, "detail": stage.detail}
+        phase = slot.state.phase
+        if slot.work is not None:
+            self._slots.set(slot, **told)
         elif stage.name == "dead":
             self._bury(slot)
-        elif slot.state.phase == "recovering" and stage.name == "ready":
-            self._set(slot, phase="ready", stage=None, progress=None, detail=None)
-        elif slot.state.phase == "recovering" or (
-            slot.state.phase == "ready" and stage.name == "recovering"
-        ):
-            self._set(
-                slot,
-                phase="recovering",
-                stage=stage.name,
-                progress=stage.progress,
-                detail=stage.detail,
-            )
+        elif phase == "recovering" and stage.name == "ready":
+            self._slots.rest(slot, "ready")
+        elif phase == "recovering" or (phase == "ready" and stage.name == "recovering"):
+            self._slots.set(slot, phase="recovering", **told)
 
-    def _set(self, slot: _Slot, **changes: object) -> None:
-        slot.state = replace(slot.state, **changes)  # pyright: ignore[reportArgumentType]
-        for listener in (*slot.listeners, *self._listeners):
-            listener(slot.state)
-
-
-async def _end(engine: RunningEngine) -> None:
-    try:
-        await engine.close()
-    except Exception:  # a task's top: an engine that ends badly must not end the server
-        log.exception("An engine did not end well")
-
-
-def _alive(slot: _Slot) -> bool:
-    return slot.engine is not None and slot.engine.alive
+    def _need(self, info: ModelInfo) -> Need | None:
+        need = self._engines.need(info)
+        return None if need is None else Need(bytes=need, problem=self._bounds.fits(need))
