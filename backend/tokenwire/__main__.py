@@ -32,7 +32,8 @@ INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Returns the exit status."""
     options = _parser().parse_args(arguments)
-    return {"serve": _serve, "chat": _chat, "run": _run_prompt}[options.command](options)
+    commands = {"serve": _serve, "chat": _chat, "run": _run_prompt, "models": _models}
+    return commands[options.command](options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,8 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("prompt", nargs="?", help="what is piped in follows it, or takes its place")
     run.add_argument("--json", action="store_true", help="write the response object at its end")
     run.add_argument("--store", action="store_true", help="keep it, and resume after a restart")
-    for client in (chat, run):
+    models = commands.add_parser("models", help="list, load, unload and fetch models")
+    models.add_argument(
+        "act", nargs="?", choices=("list", "load", "unload", "download", "cancel"), default="list"
+    )
+    models.add_argument("name", nargs="?", help="the model: an id, or owner/name of the hub")
+    for client in (chat, run, models):
         client.add_argument("--url", default=URL, help=f"where the server is ({URL})")
+    for client in (chat, run):
         client.add_argument("--model", help="the model's id (the server's default)")
         client.add_argument("--system", metavar="TEXT", help="instructions to the model")
     return parser
@@ -170,6 +177,21 @@ def _run_prompt(options: argparse.Namespace) -> int:
         # Who read it has enough. The interpreter would complain when it flushes the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _models(options: argparse.Namespace) -> int:
+    from tokenwire.terminal.client import ClientError
+    from tokenwire.terminal.models import act_on, list_models
+
+    if options.act != "list" and options.name is None:
+        return _refuse(f"There is no model named to {options.act}.")
+    try:
+        server = _server(options.url)
+        if options.act == "list":
+            return list_models(server, _console())
+        return act_on(server, _console(), options.act, options.name)
+    except ClientError as error:
+        return _refuse(str(error))
 
 
 def _server(url: str) -> Server:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tokenwire.engine.base import UNKNOWN, Capabilities
-from tokenwire.engine.catalogue import DEMO_ID, DEMO_PATH, describe, find_models
+from tokenwire.engine.catalogue import DEMO_ID, DEMO_PATH, REPOSITORY, describe, find_models
+from tokenwire.engine.curated import CURATED
 from tokenwire.engine.families import ParserNames
 from tokenwire.engine.models import ModelInfo
 from tokenwire.engine.options import ModelOptions
@@ -46,8 +47,9 @@ def cached(hub: Path, name: str) -> Path:
 
 
 def found(data_dir: Path, named: str | None = None) -> tuple[dict[str, ModelInfo], str]:
+    """What is on this machine, and the default."""
     models, default = find_models(data_dir, named)
-    return {info.id: info for info in models}, default
+    return {info.id: info for info in models if info.path}, default
 
 
 def test_the_demo_model_is_always_there_and_the_default(tmp_path: Path) -> None:
@@ -121,6 +123,67 @@ def test_a_name_that_is_nothing_is_refused_with_a_sentence(tmp_path: Path) -> No
         find_models(tmp_path, "nonsense")
 
 
+def test_a_name_of_the_hub_is_a_model_that_can_be_fetched(tmp_path: Path) -> None:
+    models, default = find_models(tmp_path, "some/model")
+
+    assert default == "some/model"
+    info = next(info for info in models if info.id == default)
+    assert (info.path, info.source, info.owned_by) == ("", "hub", "some")
+
+
+def test_the_curated_models_are_listed_here_or_not(tmp_path: Path, hub: Path) -> None:
+    cached(hub, "Qwen/Qwen3-0.6B")
+    models = {info.id: info for info in find_models(tmp_path)[0]}
+
+    assert {info.id for info in CURATED} <= set(models)
+    here, there = models["Qwen/Qwen3-0.6B"], models["Qwen/Qwen3-1.7B"]
+    assert (here.source, here.size_bytes, here.licence) == ("cache", 100, "apache-2.0")
+    assert here.path
+    assert (there.source, there.path, there.owned_by) == ("hub", "", "Qwen")
+    assert there.description
+    for info in CURATED:
+        assert REPOSITORY.fullmatch(info.id)
+        assert info.size_bytes
+        assert info.context_length
+        assert "text" in info.modalities
+
+
+def test_other_folders_are_looked_into(tmp_path: Path) -> None:
+    make_model(tmp_path / "other" / "mine")
+    models, _ = find_models(tmp_path, folders=[str(tmp_path / "other"), str(tmp_path / "none")])
+
+    assert "mine" in {info.id for info in models}
+
+
+def test_a_model_is_as_a_person_has_set_it(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "somewhere" / "m")
+    adapter = tmp_path / "pirate"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    option = ModelOptions(
+        path=str(folder),
+        aliases=("small", "s"),
+        pinned=True,
+        keep_alive_s=5.0,
+        adapters={"pirate": str(adapter), "gone": str(tmp_path / "gone")},
+    )
+    models, default = find_models(tmp_path, "small", {"mine": option, "not/here": ModelOptions()})
+    found = {info.id: info for info in models}
+
+    assert default == "mine"
+    mine, pirate, gone = (found[id] for id in ("mine", "mine:pirate", "mine:gone"))
+    assert (mine.path, mine.aliases, mine.pinned, mine.keep_alive_s) == (
+        str(folder),
+        ("small", "s"),
+        True,
+        5.0,
+    )
+    assert (pirate.base, pirate.source, pirate.problem) == ("mine", "adapter", None)
+    assert (pirate.aliases, pirate.pinned) == ((), False)
+    assert "adapter_config.json" in (gone.problem or "")
+    assert "not/here" not in found
+
+
 def test_the_context_of_a_model_of_several_parts_is_that_of_its_text(tmp_path: Path) -> None:
     folder = make_model(tmp_path / "m", {"text_config": {"max_position_embeddings": 512}})
 
@@ -165,7 +228,8 @@ def test_parsers_that_were_named_are_believed(tmp_path: Path) -> None:
         tmp_path, options={"a": ModelOptions(parsers=ParserNames("hermes", "qwen3"))}
     )
 
-    assert [(m.id, m.capabilities.tools, m.capabilities.reasoning) for m in models] == [
+    here = [m for m in models if m.path]
+    assert [(m.id, m.capabilities.tools, m.capabilities.reasoning) for m in here] == [
         (DEMO_ID, False, False),
         ("a", True, True),
         ("b", False, False),

@@ -22,6 +22,7 @@ from hypercorn.config import Config
 
 from support.promised import check_answer
 from support.scripted import ScriptedEngine, ScriptedEngines
+from tokenwire.engine.supervisor import Supervisor
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
 from tokenwire.generation.steering import Steering
@@ -70,8 +71,9 @@ async def open_house(
     admission: AdmissionLimits | None = None,
     limits: DoorLimits | None = None,
     errorlog: str | None = None,
+    models: Supervisor | None = None,
 ) -> AsyncGenerator[House, None]:
-    """Open it, and close it whatever happens."""
+    """Open it, and close it whatever happens. `models` stand in the place of the one scripted."""
     engine = engine or ScriptedEngine()
     engines = ScriptedEngines(engine, ready=ready)
     store = await Store.open(folder / "test.db")
@@ -81,14 +83,14 @@ async def open_house(
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(store.run())
         await store.user(USER, name=USER)
-        generations = Generations(engines, StoredRecords(store), tasks, limits=admission)
+        generations = Generations(models or engines, StoredRecords(store), tasks, limits=admission)
         hub = Hub(store.conversation)
         hub.follow(generations)
-        engines.subscribe(hub.model_changed)
+        (models or engines).subscribe(hub.model_changed)
         parts = Parts(
             generations=generations,
             steering=Steering(generations, tasks),
-            models=engines,
+            models=models or engines,
             store=store,
             hub=hub,
             metrics=Metrics(),

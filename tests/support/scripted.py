@@ -24,8 +24,15 @@ from tokenwire.engine.base import (
     Resume,
     Sampling,
 )
-from tokenwire.engine.models import LiveNumbers, ModelInfo, ModelPhase, ModelState, StageListener
-from tokenwire.errors import EngineDead, ModelNotFound
+from tokenwire.engine.models import (
+    LiveNumbers,
+    ModelInfo,
+    ModelPhase,
+    ModelState,
+    StageListener,
+    Transfer,
+)
+from tokenwire.errors import EngineDead, InvalidRequest, ModelNotFound
 
 
 MODEL = "scripted"
@@ -147,6 +154,8 @@ class ScriptedEngines:
         self.capabilities = engine.limits.capabilities
         self.leases = 0
         self.loads: list[str] = []
+        self.unloads: list[str] = []
+        self.looks = 0
         self._listeners: set[StageListener] = set()
         self._stages: list[StageListener] = []
 
@@ -175,6 +184,21 @@ class ScriptedEngines:
 
     def load(self, model: str) -> None:
         self.loads.append(model)
+
+    def unload(self, model: str) -> None:
+        self.unloads.append(model)
+
+    def download(self, name: str) -> ModelState:
+        if name != MODEL and name.count("/") != 1:
+            raise InvalidRequest(f"{name!r} is no model of the hub.", param="model")
+        return replace(self.state(name), phase="downloading", transfer=Transfer(0, None))
+
+    async def cancel(self, name: str) -> ModelState:
+        return self.state(self.resolve(name))
+
+    async def refresh(self, unless_newer_s: float = 0.0) -> None:
+        del unless_newer_s
+        self.looks += 1
 
     def subscribe(self, listener: StageListener) -> Callable[[], None]:
         self._listeners.add(listener)

@@ -316,8 +316,18 @@ async def test_models_say_where_they_stand(tmp_path: Path) -> None:
             "invalid_request",
             "model",
         )
-        unknown = await house.http.post("/v1/models/load", json={"model": "none"})
-        assert error_of(unknown) == (404, "model_not_found", "model")
+        for act in ("load", "unload", "cancel"):
+            unknown = await house.http.post(f"/v1/models/{act}", json={"model": "none"})
+            assert error_of(unknown) == (404, "model_not_found", "model")
+        gone = await house.http.post("/v1/models/unload", json={"model": MODEL})
+        assert (gone.status_code, house.engines.unloads) == (202, [MODEL])
+        fetched = await house.http.post("/v1/models/download", json={"model": "org/name"})
+        assert fetched.status_code == 202
+        assert fetched.json()["tokenwire"]["download"]["done"] == 0
+        refused = await house.http.post("/v1/models/download", json={"model": "nothing"})
+        assert error_of(refused) == (400, "invalid_request", "model")
+        stopped = await house.http.post("/v1/models/cancel", json={"model": MODEL})
+        assert (stopped.status_code, stopped.json()["id"]) == (202, MODEL)
 
 
 async def test_models_say_what_they_can_do(tmp_path: Path) -> None:

@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tokenwire.engine.base import Capabilities
+from tokenwire.engine.curated import CURATED
 from tokenwire.engine.families import parser_names, read_object
 from tokenwire.engine.models import ModelInfo
 from tokenwire.engine.options import NO_OPTIONS
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tokenwire.engine.families import ParserNames
     from tokenwire.engine.options import ModelOptions
 
 
+# How the hub names a model.
+REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 DEMO_ID = "tokenwire-demo"
 DEMO_PATH = Path(__file__).resolve().parent.parent / "demo_model"
 _DEMO_DESCRIPTION = (
@@ -34,50 +38,119 @@ _DEMO_DESCRIPTION = (
 
 
 def find_models(
-    data_dir: Path, named: str | None = None, options: Mapping[str, ModelOptions] | None = None
+    data_dir: Path,
+    named: str | None = None,
+    options: Mapping[str, ModelOptions] | None = None,
+    folders: Iterable[str] = (),
 ) -> tuple[list[ModelInfo], str]:
-    """All models that could run, and the id of the default one.
+    """All models that could run or be fetched, and the id of the default one.
 
-    `named` is what the user asked for with --model: an id in the list, a folder, or a repository
-    in the Hugging Face cache. Raises LookupError with a sentence when it is none of these.
-    `options` are what the user has set for a model.
+    `named` is what the user asked for with --model: an id in the list or another name for it, a
+    folder, or a repository of the hub. Raises LookupError with a sentence when it is none of these.
+    `options` are what the user has set for a model, `folders` further places to look in.
     """
+    options = options or {}
+    models: dict[str, ModelInfo] = {}
 
-    def found(folder: Path, model_id: str) -> ModelInfo:
-        return describe(folder, model_id, (options or {}).get(model_id, NO_OPTIONS).parsers)
+    def found(folder: Path, id: str, **known: Any) -> None:
+        if id not in models:
+            info = describe(folder, id, options.get(id, NO_OPTIONS).parsers)
+            models[id] = replace(info, **known)
 
-    demo = replace(found(DEMO_PATH, DEMO_ID), owned_by="tokenwire", description=_DEMO_DESCRIPTION)
-    models = {demo.id: demo}
-    for folder in _folders(data_dir / "models"):
-        models.setdefault(folder.name, found(folder, folder.name))
+    for id, folder, known in _here(data_dir, options, folders):
+        found(folder, id, **known)
+    for listed in CURATED:
+        here = models.get(listed.id, listed)
+        models[listed.id] = replace(
+            here,
+            description=here.description or listed.description,
+            licence=listed.licence,
+            modalities=listed.modalities,
+        )
+    default = _default(models, options, named, found)
+    for id in options.keys() & models.keys():
+        models |= _as_set(models[id], options[id])
+    return list(models.values()), default
+
+
+def _here(
+    data_dir: Path, options: Mapping[str, ModelOptions], folders: Iterable[str]
+) -> Iterator[tuple[str, Path, dict[str, str]]]:
+    """Every folder of a model: its id, the folder, and what is known of it beside. The first of a
+    name counts.
+    """
+    demo = {"source": "demo", "owned_by": "tokenwire", "description": _DEMO_DESCRIPTION}
+    yield DEMO_ID, DEMO_PATH, demo
+    for id, option in options.items():
+        if option.path is not None:
+            yield id, Path(option.path).expanduser(), {}
+    for parent in (data_dir / "models", *(Path(folder).expanduser() for folder in folders)):
+        yield from ((folder.name, folder, {}) for folder in _folders(parent))
     for name, folder in _hugging_face_cache():
-        models.setdefault(name, found(folder, name))
+        yield name, folder, {"source": "cache", "owned_by": name.split("/", 1)[0]}
+
+
+def _default(
+    models: dict[str, ModelInfo],
+    options: Mapping[str, ModelOptions],
+    named: str | None,
+    found: Callable[[Path, str], None],
+) -> str:
     if named is None:
-        return list(models.values()), DEMO_ID
-    if named not in models:
-        folder = Path(named).expanduser()
-        if not folder.is_dir():
-            raise LookupError(
-                f"There is no model {named!r}: it is no folder, not in {data_dir / 'models'} "
-                "and not in the Hugging Face cache."
-            )
+        return DEMO_ID
+    other_names = {alias: id for id, option in options.items() for alias in option.aliases}
+    named = other_names.get(named, named)
+    if named in models:
+        return named
+    if (folder := Path(named).expanduser()).is_dir():
         folder = folder.resolve()
-        models[folder.name] = found(folder, folder.name)
-        named = folder.name
-    return list(models.values()), named
+        found(folder, folder.name)
+        return folder.name
+    if not REPOSITORY.fullmatch(named):
+        raise LookupError(
+            f"There is no model {named!r}: it is no folder, not in the models folder of the data "
+            "folder, not in the Hugging Face cache, and no name of the hub (owner/name)."
+        )
+    models[named] = ModelInfo(id=named, path="", source="hub", owned_by=named.split("/", 1)[0])
+    return named
+
+
+def _as_set(info: ModelInfo, option: ModelOptions) -> dict[str, ModelInfo]:
+    """A model as a person has set it, and its adapters."""
+    info = replace(
+        info, aliases=option.aliases, pinned=option.pinned, keep_alive_s=option.keep_alive_s
+    )
+    models = {info.id: info}
+    for name, folder in option.adapters.items():
+        path = Path(folder).expanduser()
+        missing = not (path / "adapter_config.json").is_file()
+        adapter = replace(
+            info,
+            id=f"{info.id}:{name}",
+            path=str(path),
+            source="adapter",
+            base=info.id,
+            aliases=(),
+            pinned=False,
+            size_bytes=_weight_bytes(path),
+            description=f"{info.id} with the adapter {name}.",
+            problem=f"There is no adapter_config.json in {path}." if missing else info.problem,
+        )
+        models[adapter.id] = adapter
+    return models
+
+
+def _weight_bytes(folder: Path) -> int | None:
+    # The Hugging Face cache links to its files; a link whose file is gone is no weight.
+    files = (file for file in folder.glob("*.safetensors") if file.is_file())
+    return sum(file.stat().st_size for file in files) or None
 
 
 def describe(folder: Path, model_id: str, parsers: ParserNames | None = None) -> ModelInfo:
     """What a folder in the Hugging Face format says of itself, `problem` set when it can't be
     served. `parsers` are believed, where they were named, rather than the folder.
     """
-    # The Hugging Face cache links to its files; a link whose file is gone is no weight.
-    weights = [file for file in sorted(folder.glob("*.safetensors")) if file.is_file()]
-    info = ModelInfo(
-        id=model_id,
-        path=str(folder),
-        size_bytes=sum(file.stat().st_size for file in weights) or None,
-    )
+    info = ModelInfo(id=model_id, path=str(folder), size_bytes=_weight_bytes(folder))
     try:
         found: object = json.loads((folder / "config.json").read_text())
     except FileNotFoundError:
@@ -94,7 +167,7 @@ def describe(folder: Path, model_id: str, parsers: ParserNames | None = None) ->
     info = replace(
         info, created=created, context_length=context if isinstance(context, int) else None
     )
-    if not weights:
+    if info.size_bytes is None:
         return replace(info, problem="There are no .safetensors weights in the folder.")
     if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
         return replace(info, problem="There is no tokenizer in the folder.")

@@ -156,7 +156,7 @@ class Slots:
 
 
 def _moves(before: ModelState, info: ModelInfo) -> bool:
-    """Whether the disk has the say: where nothing is under way, or a download has come to its end."""
+    """Whether the disk has the say: nothing is under way, or a download has come to its end."""
     fetched = before.phase == "downloading" and bool(info.path)
     return fetched or before.phase in RESTING
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tokenwire.engine.catalogue import REPOSITORY
 from tokenwire.engine.models import DownloadStopped, ModelInfo, Need, Transfer
 from tokenwire.engine.residents import Residents
 from tokenwire.engine.slots import Slot, Slots
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_FAILED_AFTER_S = 10.0
-REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 class Supervisor:
@@ -65,6 +64,7 @@ class Supervisor:
         self._residents = Residents(self._slots, bounds, tasks)
         # One load at a time, so that each sees what the others have taken.
         self._one = asyncio.Lock()
+        self._looked_at = 0.0
         self._slots.shelve(library.models())
 
     @property
@@ -91,9 +91,12 @@ class Supervisor:
             return None
         return slot.engine.adapted(adapter) if adapter else slot.engine
 
-    async def refresh(self) -> None:
-        """Look at the disk again: what is new there, and what is gone."""
-        self._slots.shelve(await asyncio.to_thread(self._library.models))
+    async def refresh(self, unless_newer_s: float = 0.0) -> None:
+        """Look at the disk again, unless someone just has: what is new there, and what is gone."""
+        now = time.monotonic()
+        if now - self._looked_at >= unless_newer_s:
+            self._looked_at = now
+            self._slots.shelve(await asyncio.to_thread(self._library.models))
 
     def load(self, model: str) -> None:
         """Start to load a model, if it is neither loaded nor loading; keep it, if it was about to
@@ -118,9 +121,9 @@ class Supervisor:
         if slot.engine is not None:
             self._residents.leave(slot)
 
-    def download(self, name: str, *, then_load: bool = False) -> str:
+    def download(self, name: str, *, then_load: bool = False) -> ModelState:
         """Start to fetch a model of the hub that isn't here, or go on with what was begun. Returns
-        its id at once. Raises InvalidRequest for what is no repository's name.
+        at once. Raises InvalidRequest for what is no repository's name.
         """
         try:
             slot, _ = self._slots.home(self.resolve(name))
@@ -133,12 +136,14 @@ class Supervisor:
             self._slots.put(ModelInfo(id=name, path="", source="hub"))
             slot, _ = self._slots.home(name)
         if slot.work is None and not slot.state.info.path and not self._closed:
+            asks = {"stage": "queued", "progress": None, "detail": "Asking the hub"}
+            self._slots.set(slot, phase="downloading", **asks)
             self._begin(slot, self._download(slot, then_load=then_load))
-        return slot.id
+        return slot.state
 
-    async def cancel(self, model: str) -> None:
+    async def cancel(self, name: str) -> ModelState:
         """Stop a download or a load that is under way, and forget what was fetched of it."""
-        slot, _ = self._slots.home(model)
+        slot, _ = self._slots.home(self.resolve(name))
         if (work := slot.work) is not None:
             work.cancel()
             await asyncio.wait((work,))
@@ -146,6 +151,7 @@ class Supervisor:
             await self._library.discard(slot.id)
             self._slots.rest(slot, "absent")
             await self.refresh()
+        return slot.state
 
     @asynccontextmanager
     async def lease(
@@ -219,16 +225,9 @@ class Supervisor:
     async def _download(self, slot: Slot, *, then_load: bool) -> None:
         def tell(stage: str, transfer: Transfer, sentence: str) -> None:
             progress = min(1.0, transfer.done / transfer.total) if transfer.total else None
-            self._slots.set(
-                slot,
-                phase="downloading",
-                stage=stage,
-                progress=progress,
-                transfer=transfer,
-                detail=sentence,
-            )
+            told = {"stage": stage, "progress": progress, "detail": sentence}
+            self._slots.set(slot, transfer=transfer, **told)
 
-        tell("queued", Transfer(0, None), "Asking the hub")
         try:
             await self._library.fetch(slot.id, tell)
             await self.refresh()

@@ -101,7 +101,9 @@ class Intake:
             durable=asker.durable or bool(create.background),
         )
         # Also of a model that would have to be loaded for it, which takes a while.
-        self._engines.state(model).info.capabilities.check(order.form())
+        state = self._engines.state(model)
+        state.refuse_missing()
+        state.info.capabilities.check(order.form())
         return order, parent_id
 
     async def _context(self, create: Create, asker: Asker) -> tuple[list[Item], str | None]:

@@ -65,9 +65,11 @@ class Notices:
 
     def model_changed(self, state: ModelState) -> None:
         """Its model's state changed while it waits for it, or is being answered by it."""
-        before = self._model
-        self._model = None if state.phase == "ready" else state
-        if self._said.response.status == "in_progress":
+        before, running = self._model, self._said.response.status == "in_progress"
+        # Who is answered by a model that is given up holds it: it goes on as if nothing were.
+        goes_on = state.phase == "ready" or (running and state.phase == "draining")
+        self._model = None if goes_on else state
+        if running:
             # All that run are told, so only what a reader must know: it stands still, it goes on.
             if (before is None) != (self._model is None):
                 self.tell()

@@ -31,7 +31,7 @@ from tokenwire.errors import (
 )
 from tokenwire.web.conversations import ConversationCreate, ConversationUpdate
 from tokenwire.web.items import ItemsCreate
-from tokenwire.web.models import LoadModel
+from tokenwire.web.models import ChosenModel
 from tokenwire.web.parameters import (
     AFTER,
     AS_STREAM,
@@ -228,7 +228,25 @@ OPERATIONS: Final[dict[str, Operation]] = {
     ),
     "POST /v1/models/load": Operation(
         summary="Load a model, if it is not.",
-        body=LoadModel,
+        body=ChosenModel,
+        answers={202: states.Model},
+        errors=(ModelNotFound, ModelUnavailable),
+    ),
+    "POST /v1/models/unload": Operation(
+        summary="Unload a model, when its answers have ended.",
+        body=ChosenModel,
+        answers={202: states.Model},
+        errors=(ModelNotFound,),
+    ),
+    "POST /v1/models/download": Operation(
+        summary="Fetch a model of the hub, or go on with it.",
+        body=ChosenModel,
+        answers={202: states.Model},
+        errors=(InvalidRequest,),
+    ),
+    "POST /v1/models/cancel": Operation(
+        summary="Stop a download or a load.",
+        body=ChosenModel,
         answers={202: states.Model},
         errors=(ModelNotFound,),
     ),
