@@ -21,8 +21,8 @@ from load import Stream, quantile, statistics
 
 from tokenwire.engine import environment
 from tokenwire.engine.arguments import engine_arguments
-from tokenwire.engine.base import ModelInfo
 from tokenwire.engine.launch import EngineOptions
+from tokenwire.engine.models import ModelInfo
 
 
 async def one(llm: Any, name: str, tokens: int, salt: str, index: int) -> Stream:

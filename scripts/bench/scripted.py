@@ -29,13 +29,12 @@ from tokenwire.engine.base import (
     Delta,
     EngineLimits,
     Form,
-    ModelInfo,
     Prompt,
     Resume,
     Sampling,
-    Stage,
 )
 from tokenwire.engine.interval import StreamInterval
+from tokenwire.engine.models import ModelInfo, Stage
 
 
 WORDS = [f" w{index:03}" for index in range(256)]

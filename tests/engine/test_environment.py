@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 
 from tokenwire.engine import environment
-from tokenwire.engine.environment import is_cpu_build, prepare, run_directory, start_forkserver
+from tokenwire.engine.environment import (
+    ENVIRONMENT_KEY,
+    is_cpu_build,
+    lent,
+    prepare,
+    run_directory,
+    start_forkserver,
+    take_environment,
+)
 
 
 def install(folder: Path, name: str, version: str) -> None:
@@ -156,3 +164,27 @@ def test_without_a_forkserver_the_server_starts_all_the_same(
         start_forkserver()
 
     assert "No forkserver" in caplog.text
+
+
+def test_variables_are_lent_and_taken_back(variables: dict[str, str]) -> None:
+    variables["A"] = "before"
+    lend = lent({"A": "1", "B": "2"})
+
+    @lend
+    def seen() -> tuple[str, str]:
+        return variables["A"], variables["B"]
+
+    # Each time, as an engine is started each time.
+    for _ in range(2):
+        assert seen() == ("1", "2")
+        assert variables["A"] == "before"
+        assert "B" not in variables
+
+
+@pytest.mark.parametrize("config", [None, "strange", {}, {"other": 1}])
+def test_an_engine_process_takes_what_travelled_with_its_configuration(
+    config: object, variables: dict[str, str]
+) -> None:
+    assert take_environment(config) == {}
+    assert take_environment({ENVIRONMENT_KEY: {"A": "1"}}) == {"A": "1"}
+    assert variables["A"] == "1"

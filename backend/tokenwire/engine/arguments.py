@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tokenwire.engine.environment import is_cpu_build
+from tokenwire.engine.environment import ENVIRONMENT_KEY, is_cpu_build
+from tokenwire.engine.options import NO_OPTIONS
 from tokenwire.engine.progress import MIB, PROGRESS_KEY
+from tokenwire.errors import ModelUnavailable
 
 
 if TYPE_CHECKING:
-    from tokenwire.engine.base import EngineLimits, Form, Prompt, Sampling
+    from collections.abc import Collection, Iterable
+
+    from tokenwire.engine.base import EngineLimits, Form, JsonObject, Prompt, Sampling
     from tokenwire.engine.launch import EngineOptions
     from tokenwire.engine.models import ModelInfo
 
@@ -42,32 +47,56 @@ _SAME_NAME = (
 
 
 def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) -> dict[str, Any]:
-    """The keywords of AsyncEngineArgs. `progress` is the path of the loading's socket."""
+    """The keywords of AsyncEngineArgs: ours, over them those that are set for all models, over them
+    those of this one. `progress` is the path of the loading's socket.
+    """
+    own = options.models.get(info.id, NO_OPTIONS)
+    given = {**options.engine_args, **own.engine_args}
     args: dict[str, Any] = {
         "model": info.path,
         "max_num_seqs": options.max_running,
         "scheduling_policy": "priority",
         "distributed_executor_backend": EXECUTOR,
-        "additional_config": {PROGRESS_KEY: str(progress)},
         "enable_log_requests": False,
         "use_tqdm_on_load": False,
     }
     if is_cpu_build():
-        context = min(options.max_model_len or CPU_MAX_CONTEXT, info.context_length or 2048)
-        dtype = cpu_dtype(info)
-        args |= {
-            "dtype": dtype,
-            "enforce_eager": True,
-            "max_model_len": context,
-            "max_num_batched_tokens": 2048,
-            # vLLM's 128 would never find a short chat in the prefix cache: it keeps whole
-            # blocks only. 32 is the least that the CPU kernels take.
-            "block_size": 32,
-            "kv_cache_memory_bytes": options.kv_cache_bytes or _cpu_kv_bytes(info, context, dtype),
-        }
+        args |= _cpu_arguments(options, info)
     elif options.max_model_len:
         args["max_model_len"] = options.max_model_len
-    return args | options.engine_args
+    ours = {PROGRESS_KEY: str(progress), ENVIRONMENT_KEY: dict(own.environment)}
+    return args | given | {"additional_config": {**(given.get("additional_config") or {}), **ours}}
+
+
+def _cpu_arguments(options: EngineOptions, info: ModelInfo) -> dict[str, Any]:
+    context = min(options.max_model_len or CPU_MAX_CONTEXT, info.context_length or 2048)
+    dtype = cpu_dtype(info)
+    return {
+        "dtype": dtype,
+        "enforce_eager": True,
+        "max_model_len": context,
+        "max_num_batched_tokens": 2048,
+        # vLLM's 128 would never find a short chat in the prefix cache: it keeps whole
+        # blocks only. 32 is the least that the CPU kernels take.
+        "block_size": 32,
+        "kv_cache_memory_bytes": options.kv_cache_bytes or _cpu_kv_bytes(info, context, dtype),
+    }
+
+
+def refuse_unknown(arguments: Iterable[str], known: Collection[str]) -> None:
+    """Raises ModelUnavailable for the first that no engine has."""
+    for name in arguments:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise ModelUnavailable(f"vLLM has no engine argument {name!r}{hint}")
+
+
+def with_system(messages: list[JsonObject], prompt: str | None) -> list[JsonObject]:
+    """The messages, begun by `prompt` where nothing of its kind is among them."""
+    if prompt is None or any(message["role"] in ("system", "developer") for message in messages):
+        return messages
+    return [{"role": "system", "content": prompt}, *messages]
 
 
 def template_keywords(form: Form) -> dict[str, Any]:
@@ -99,8 +128,8 @@ def sampling_arguments(limits: EngineLimits, prompt: Prompt, sampling: Sampling)
     """The keywords of SamplingParams, complete: the model's defaults under what was asked for."""
     defaults = limits.defaults
     room = limits.context_length - len(prompt.token_ids)
-    wanted = sampling.max_tokens or defaults.get("max_new_tokens") or room
-    values: dict[str, Any] = {k: v for k, v in defaults.items() if k != "max_new_tokens"}
+    wanted = sampling.max_tokens or defaults.get("max_tokens") or room
+    values: dict[str, Any] = dict(defaults)
     for name in _SAME_NAME:
         if (value := getattr(sampling, name)) is not None:
             values[name] = value

@@ -15,15 +15,23 @@ import os
 import shutil
 import signal
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
 
 
 log = logging.getLogger(__name__)
 
 # A unix socket path may have 107 bytes; vLLM appends a uuid and we append a name.
 _RUN_PATH_BYTES = 60
+# Under this name a model's own environment travels to its engine process, in vLLM's
+# additional_config: a child of the forkserver has the environment of the forkserver's start.
+ENVIRONMENT_KEY = "tokenwire_environment"
 
 
 def is_cpu_build() -> bool:
@@ -81,6 +89,32 @@ def prepare(run_dir: Path, *, log_level: str) -> None:
         values["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
     for name, value in values.items():
         os.environ.setdefault(name, value)
+
+
+@contextmanager
+def lent(variables: Mapping[str, str]) -> Generator[None]:
+    """While this is open they are in the environment of this process: vLLM reads some while it
+    checks its arguments here, and what is spawned inherits them.
+    """
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def take_environment(additional_config: object) -> Mapping[str, str]:
+    """Put into this process's environment what travelled with the configuration of its engine."""
+    if not isinstance(additional_config, dict):
+        return {}
+    variables = cast("dict[str, dict[str, str]]", additional_config).get(ENVIRONMENT_KEY, {})
+    os.environ.update(variables)
+    return variables
 
 
 def stop_forkserver() -> None:

@@ -61,11 +61,11 @@ _REASONING_MARKS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
 )
 
 
-def parser_names(folder: Path) -> ParserNames:
-    """The parsers for the model in `folder`. A model whose template knows no tools has no parser
-    for them.
+def parser_names(folder: Path, template: str | None = None) -> ParserNames:
+    """The parsers for the model in `folder`, whose own template is another where one is set. A
+    model whose template knows no tools has no parser for them.
     """
-    template = chat_template(folder)
+    template = chat_template(folder) if template is None else template
     family = _family(read_object(folder / "config.json").get("model_type"))
     tool = family.tool or _marked(template, _TOOL_MARKS)
     reasoning = family.reasoning or _marked(template, _REASONING_MARKS)

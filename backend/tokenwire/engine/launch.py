@@ -14,13 +14,13 @@ import asyncio
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tokenwire.engine.arguments import engine_arguments
-from tokenwire.engine.environment import is_cpu_build
+from tokenwire.engine.arguments import engine_arguments, refuse_unknown
+from tokenwire.engine.environment import is_cpu_build, lent
 from tokenwire.engine.families import parser_names
 from tokenwire.engine.interval import StreamInterval
 from tokenwire.engine.ledger import RecoveryPolicy
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
     from tokenwire.engine.parsing import Parsers
+
+    # A running engine, and what is set for its model: the chat template as text.
+    _Started = tuple[AsyncLLM, Parsers, ModelOptions]
 
 
 log = logging.getLogger(__name__)
@@ -85,21 +88,25 @@ class VllmEngines:
             starting = loop.run_in_executor(self._thread, self._start, info, path, on_stage)
             try:
                 # Shielded: a start can't be interrupted, and its process must not be forgotten.
-                llm, parsers = await asyncio.shield(starting)
+                llm, parsers, own = await asyncio.shield(starting)
             except asyncio.CancelledError:
                 starting.add_done_callback(_shutdown_late)
                 raise
             except Exception as error:
                 log.exception("Model %s could not be loaded", info.id)
                 raise ModelUnavailable(_why(info, error)) from error
-        options = self._options
         engine = VllmEngine(
-            llm, parsers, max_running=options.max_running, let_go_s=options.recovery.let_go_s
+            llm,
+            parsers,
+            max_running=self._options.max_running,
+            let_go_s=self._options.recovery.let_go_s,
+            options=own,
         )
         try:
             # AsyncLLM asks its engine for this before its first request, once: were the engine to
             # die in that moment, the request would die with it instead of being gone on with.
             await llm.get_supported_tasks()
+            await engine.try_settings()
         except BaseException as error:
             await engine.close()
             if isinstance(error, Exception):
@@ -107,15 +114,14 @@ class VllmEngines:
             raise
         return engine
 
-    def _parsers(self, info: ModelInfo, config: VllmConfig) -> Parsers:
+    def _parsers(self, info: ModelInfo, own: ModelOptions, config: VllmConfig) -> Parsers:
         from vllm.tokenizers import cached_tokenizer_from_config
 
         from tokenwire.engine.parsing import Parsers
 
-        named = self._options.models.get(info.id, NO_OPTIONS).parsers
-        names = named or parser_names(Path(info.path))
+        names = own.parsers or parser_names(Path(info.path), own.chat_template)
         tokenizer = cast("Any", cached_tokenizer_from_config(config.model_config))
-        return Parsers(config, tokenizer, names, sure=named is not None)
+        return Parsers(config, tokenizer, names, sure=own.parsers is not None)
 
     def close(self) -> None:
         """Start no more. A start under way is not waited for: its process ends with this one."""
@@ -123,38 +129,51 @@ class VllmEngines:
 
     def _start(
         self, info: ModelInfo, progress: Path, on_stage: Callable[[Stage], None]
-    ) -> tuple[AsyncLLM, Parsers]:
+    ) -> _Started:
         _import_vllm()
-        from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         from tokenwire.engine.core import engine_cores_from
         from tokenwire.engine.recovery import RecoveringClient
 
+        own = self._options.models.get(info.id, NO_OPTIONS)
+        own = replace(own, chat_template=own.template())
         interval = StreamInterval()
+
+        def client(start: Callable[[], Any]) -> RecoveringClient:
+            return RecoveringClient(
+                lent(own.environment)(start),
+                thread=self._thread,
+                policy=self._options.recovery,
+                tell=on_stage,
+                stepped=interval.stepped,
+                loading=partial(LoadingProgress, progress, info.size_bytes, on_stage),
+            )
+
+        with lent(own.environment):
+            config = self._config(info, progress)
+            parsers = self._parsers(info, own, config)
+            structured = config.structured_outputs_config
+            if not structured.reasoning_parser and parsers.reasoning is not None:
+                # So that a grammar binds what comes after the thoughts. Only one that suits the
+                # tokenizer: the engine process makes its own, and would end.
+                structured.reasoning_parser = parsers.reasoning
+            with engine_cores_from(client):
+                llm = AsyncLLM.from_vllm_config(config, disable_log_stats=True)
+        llm.output_processor.stream_interval = cast("Any", interval)
+        return llm, parsers, own
+
+    def _config(self, info: ModelInfo, progress: Path) -> VllmConfig:
+        from vllm import AsyncEngineArgs
+
         arguments = engine_arguments(self._options, info, progress)
+        refuse_unknown(arguments, [field.name for field in fields(AsyncEngineArgs)])
         config = AsyncEngineArgs(**arguments).create_engine_config()
         if "structured_outputs_config" not in arguments:
             # Where a grammar lets it, a small model writes spaces to the end of its context. Not an
             # argument: as one, vLLM takes it only with its backend named.
             config.structured_outputs_config.disable_any_whitespace = True
-        client = partial(
-            RecoveringClient,
-            thread=self._thread,
-            policy=self._options.recovery,
-            tell=on_stage,
-            stepped=interval.stepped,
-            loading=partial(LoadingProgress, progress, info.size_bytes, on_stage),
-        )
-        parsers = self._parsers(info, config)
-        if not config.structured_outputs_config.reasoning_parser and parsers.reasoning is not None:
-            # So that a grammar binds what comes after the thoughts. Only one that suits the
-            # tokenizer: the engine process makes its own, and would end.
-            config.structured_outputs_config.reasoning_parser = parsers.reasoning
-        with engine_cores_from(client):
-            llm = AsyncLLM.from_vllm_config(config, disable_log_stats=True)
-        llm.output_processor.stream_interval = cast("Any", interval)
-        return llm, parsers
+        return config
 
 
 def _import_vllm() -> None:
@@ -175,7 +194,7 @@ def _import_vllm() -> None:
     install_resume()
 
 
-def _shutdown_late(starting: asyncio.Future[tuple[AsyncLLM, Parsers]]) -> None:
+def _shutdown_late(starting: asyncio.Future[_Started]) -> None:
     if not starting.cancelled() and starting.exception() is None:
         starting.result()[0].shutdown(timeout=0)
 

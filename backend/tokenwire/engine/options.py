@@ -7,7 +7,10 @@ settings, and every file of this room reads them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tokenwire.errors import ModelUnavailable
 
 
 if TYPE_CHECKING:
@@ -37,6 +40,19 @@ class ModelOptions:
     pinned: bool = False
     keep_alive_s: float | None = None
     adapters: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def template(self) -> str | None:
+        """The text of the chat template, None where none is set. Raises ModelUnavailable where it
+        is the path of a file that can't be read.
+        """
+        given = self.chat_template
+        # No template says nothing of the messages, and hardly a path has a brace.
+        if given is None or "{" in given:
+            return given
+        try:
+            return Path(given).expanduser().read_text()
+        except (OSError, ValueError) as error:
+            raise ModelUnavailable(f"its chat_template can't be read: {error}") from error
 
 
 NO_OPTIONS = ModelOptions()

@@ -16,7 +16,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 # Imported for the processes that are forked from this one.
-import torch._dynamo  # noqa: F401
+import torch._dynamo
 import transformers.models.auto  # noqa: F401
 import vllm.model_executor.model_loader.default_loader
 import vllm.model_executor.models.llama
@@ -27,6 +27,7 @@ from vllm.v1.engine.core import EngineCoreProc
 
 from tokenwire.engine import executor, hooks
 from tokenwire.engine.arguments import CPU_NICE
+from tokenwire.engine.environment import take_environment
 
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ def _own_process(run: Callable[..., Any]) -> Callable[..., Any]:
             # It computes on every core. What the server has to do for a token is short, and a
             # reader waits for it: it goes first.
             os.nice(CPU_NICE)
+        own = take_environment(kwargs["vllm_config"].additional_config)
+        if threads := own.get("OMP_NUM_THREADS"):
+            # OpenMP has read it when it was loaded, which was in the forkserver.
+            torch.set_num_threads(int(threads))
         return run(*args, **kwargs)
 
     return run_engine_core

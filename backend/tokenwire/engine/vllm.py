@@ -14,9 +14,10 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from tokenwire.engine.answer import ENDED, Answer
-from tokenwire.engine.arguments import sampling_arguments, template_keywords
+from tokenwire.engine.arguments import sampling_arguments, template_keywords, with_system
 from tokenwire.engine.base import PLAIN, Delta, EngineLimits, FinishReason, Form, Prompt
-from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest
+from tokenwire.engine.options import NO_OPTIONS
+from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest, ModelUnavailable
 
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from vllm.v1.engine.output_processor import RequestOutputCollector
 
     from tokenwire.engine.base import Resume, Sampling
+    from tokenwire.engine.options import ModelOptions
     from tokenwire.engine.parsing import Parsers
     from tokenwire.engine.recovery import RecoveringClient
 
@@ -37,13 +39,22 @@ SHUTDOWN_S = 1.0
 
 
 class VllmEngine:
-    """One running model: the Engine protocol over AsyncLLM."""
+    """One running model: the Engine protocol over AsyncLLM. In its `options` the chat template is
+    the text of it.
+    """
 
     def __init__(
-        self, llm: AsyncLLM, parsers: Parsers, *, max_running: int, let_go_s: float
+        self,
+        llm: AsyncLLM,
+        parsers: Parsers,
+        *,
+        max_running: int,
+        let_go_s: float,
+        options: ModelOptions = NO_OPTIONS,
     ) -> None:
         self._llm = llm
         self._parsers = parsers
+        self._options = options
         # AsyncLLM was built with ours in the place of vLLM's client.
         self._core = cast("RecoveringClient", llm.engine_core)
         self._let_go_s = let_go_s
@@ -53,7 +64,7 @@ class VllmEngine:
             context_length=config.max_model_len,
             max_running=max_running,
             kv_tokens=cache.kv_cache_size_tokens or 0,
-            defaults=dict(config.get_diff_sampling_param() or {}),
+            defaults={**(config.get_diff_sampling_param() or {}), **options.sampling},
             capabilities=parsers.capabilities,
         )
         # Else a death before the first request would be noticed by that request.
@@ -80,11 +91,23 @@ class VllmEngine:
                 parsed = parse_model_prompt(self._llm.model_config, text)
                 prompts = await renderer.render_cmpl_async([parsed])
             else:
-                params = ChatParams(chat_template_kwargs=template_keywords(form))
-                _, prompts = await renderer.render_chat_async([messages], params)
+                params = ChatParams(
+                    chat_template=self._options.chat_template,
+                    chat_template_kwargs=template_keywords(form),
+                )
+                chat = with_system(messages, self._options.system_prompt)
+                _, prompts = await renderer.render_chat_async([chat], params)
         except (VLLMClientError, ValueError, TypeError) as error:
             raise _refusal(error, "The model's chat template refused the messages: ") from error
         return Prompt(tuple(prompts[0]["prompt_token_ids"]), form)
+
+    async def try_settings(self) -> None:
+        """Raises ModelUnavailable for a template that would fail each chat."""
+        if self._options.chat_template is not None:
+            try:
+                await self.render([{"role": "user", "content": "Hello"}])
+            except Exception as error:  # whatever Jinja makes of it
+                raise ModelUnavailable(f"its chat_template can't be used: {error}") from error
 
     async def generate(
         self,

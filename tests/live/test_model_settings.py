@@ -1,0 +1,131 @@
+"""What is set for one model, in the real engine: its arguments, environment, template, sampling and
+system prompt. One engine for the whole file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from support.engines import answer, open_engines
+from support.model import make_model
+from support.server import engines_of, wait_gone
+from tokenwire.engine.base import Prompt, Sampling
+from tokenwire.engine.launch import VllmEngines
+from tokenwire.engine.models import ModelInfo
+from tokenwire.engine.options import ModelOptions
+from tokenwire.engine.vllm import VllmEngine
+from tokenwire.errors import ModelUnavailable
+
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+TEMPLATE = "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"
+BROKEN = "{% for message in messages %}"
+OWN = ModelOptions(
+    engine_args={
+        "worker_extension_cls": "support.told.Told",
+        "max_model_len": 512,
+        "dtype": "float32",
+    },
+    environment={"TOLD_TO_THE_ENGINE": "by its settings", "OMP_NUM_THREADS": "1"},
+    sampling={"temperature": 0.0, "max_tokens": 9},
+    system_prompt="Be brief.",
+)
+PROMPT = Prompt(tuple(range(20, 60)))
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The engine of a model with settings, and how others are started."""
+
+    engine: VllmEngine
+    engines: VllmEngines
+    path: Path
+
+    async def refused(self, model: str) -> str:
+        """What a person is told of a model that can't be loaded."""
+        with pytest.raises(ModelUnavailable) as refusal:
+            await self.engines.start(info(model, self.path), lambda _: None)
+        return str(refusal.value)
+
+
+def info(model: str, path: Path) -> ModelInfo:
+    return ModelInfo(id=model, path=str(path), context_length=1024)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def room(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Room]:
+    folder = tmp_path_factory.mktemp("settings")
+    path = make_model(folder / "model")
+    (folder / "chat.jinja").write_text(TEMPLATE)
+    models = {
+        "m": replace(OWN, chat_template=str(folder / "chat.jinja")),
+        "typo": ModelOptions(engine_args={"max_model_lne": 512}),
+        "lost": ModelOptions(chat_template=str(folder / "none.jinja")),
+    }
+    with open_engines(folder / "run", models) as engines:
+        engine = await engines.start(info("m", path), lambda _: None)
+        pid = max(engines_of(os.getpid()))
+        try:
+            yield Room(engine, engines, path)
+        finally:
+            await engine.close()
+        assert not wait_gone([pid], 10)
+
+
+async def test_its_engine_arguments_and_its_environment_are_in_force(room: Room) -> None:
+    llm: Any = room.engine._llm  # pyright: ignore[reportPrivateUsage]
+
+    assert room.engine.limits.context_length == 512
+    told = await llm.collective_rpc("told_variable", args=("TOLD_TO_THE_ENGINE",))
+    assert told == ["by its settings"]
+    assert "TOLD_TO_THE_ENGINE" not in os.environ
+    assert await llm.collective_rpc("told_threads") == [1]
+
+
+async def test_its_template_and_its_system_prompt_make_its_chats(room: Room) -> None:
+    llm = room.engine._llm  # pyright: ignore[reportPrivateUsage]
+
+    async def rendered(*messages: tuple[str, str]) -> str:
+        chat: list[dict[str, object]] = [{"role": r, "content": text} for r, text in messages]
+        prompt = await room.engine.render(chat)
+        return llm.get_tokenizer().decode(list(prompt.token_ids))
+
+    assert await rendered(("user", "Hello")) == "[system]Be brief.[user]Hello"
+    assert await rendered(("system", "No."), ("user", "Hello")) == "[system]No.[user]Hello"
+
+
+async def test_its_sampling_is_what_a_request_has_that_says_nothing(room: Room) -> None:
+    ids = list[int]()
+    silent = await answer(
+        room.engine, PROMPT, Sampling(ignore_eos=True), lambda delta: ids.extend(delta.token_ids)
+    )
+
+    assert len(ids) == 9
+    asked = Sampling(ignore_eos=True, temperature=0.0, max_tokens=30)
+    assert (await answer(room.engine, PROMPT, asked)).startswith(silent.rstrip("\ufffd"))
+
+
+async def test_settings_that_are_wrong_are_refused_with_a_sentence(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await room.refused("typo") == (
+        "typo could not be loaded: vLLM has no engine argument 'max_model_lne'; "
+        "did you mean 'max_model_len'?"
+    )
+    assert (await room.refused("lost")).startswith(
+        "lost could not be loaded: its chat_template can't be read: "
+    )
+    monkeypatch.setattr(room.engine, "_options", replace(OWN, chat_template=BROKEN))
+    with pytest.raises(ModelUnavailable, match=r"its chat_template can't be used: .*endfor"):
+        await room.engine.try_settings()
