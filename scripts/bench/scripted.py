@@ -34,7 +34,7 @@ from tokenwire.engine.base import (
     Sampling,
 )
 from tokenwire.engine.interval import StreamInterval
-from tokenwire.engine.models import ModelInfo, Stage
+from tokenwire.engine.models import EngineTotals, LiveNumbers, ModelInfo, Stage
 
 
 WORDS = [f" w{index:03}" for index in range(256)]
@@ -114,6 +114,12 @@ class Engine:
         self._clock = None
         if DELAYS:
             keep_delays()
+
+    def live(self) -> LiveNumbers:
+        return LiveNumbers(running=len(self._running))
+
+    def totals(self) -> EngineTotals:
+        return EngineTotals()
 
     async def close(self) -> None:
         self.alive = False

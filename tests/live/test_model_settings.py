@@ -1,8 +1,9 @@
 """What is set for one model, in the real engine: its arguments, environment, template, sampling and
-system prompt. One engine for the whole file."""
+system prompt; and what the engine tells of itself. One engine for the whole file."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
@@ -15,9 +16,9 @@ import pytest_asyncio
 from support.engines import answer, open_engines
 from support.model import make_model
 from support.server import engines_of, wait_gone
-from tokenwire.engine.base import Prompt, Sampling
+from tokenwire.engine.base import Delta, Prompt, Sampling
 from tokenwire.engine.launch import VllmEngines
-from tokenwire.engine.models import ModelInfo
+from tokenwire.engine.models import LiveNumbers, ModelInfo
 from tokenwire.engine.options import ModelOptions
 from tokenwire.engine.vllm import VllmEngine
 from tokenwire.errors import ModelUnavailable
@@ -114,6 +115,29 @@ async def test_its_sampling_is_what_a_request_has_that_says_nothing(room: Room) 
     assert len(ids) == 9
     asked = Sampling(ignore_eos=True, temperature=0.0, max_tokens=30)
     assert (await answer(room.engine, PROMPT, asked)).startswith(silent.rstrip("\ufffd"))
+
+
+async def test_it_tells_what_it_does_and_what_it_has_done(room: Room) -> None:
+    before, seen = room.engine.totals(), list[LiveNumbers]()
+    long = Sampling(ignore_eos=True, max_tokens=60)
+
+    def look(_: Delta) -> None:
+        seen.append(room.engine.live())
+
+    await asyncio.gather(*(answer(room.engine, PROMPT, long, look) for _ in range(3)))
+    after = room.engine.totals()
+
+    assert after.generation_tokens - before.generation_tokens == 180
+    assert after.prompt_tokens - before.prompt_tokens == 3 * len(PROMPT.token_ids)
+    assert after.prefix_queries - before.prefix_queries >= 3 * len(PROMPT.token_ids)
+    assert after.prefix_hits > before.prefix_hits
+    busy = seen[len(seen) // 2]
+    assert (busy.running, busy.waiting) == (3, 0)
+    assert 0 < busy.kv_cache_usage < 1
+    assert busy.tokens_per_second > 1
+    assert 0 < (busy.prefix_cache_hit_rate or 0) < 1
+    idle = room.engine.live()
+    assert idle == LiveNumbers(prefix_cache_hit_rate=idle.prefix_cache_hit_rate)
 
 
 async def test_settings_that_are_wrong_are_refused_with_a_sentence(

@@ -25,6 +25,7 @@ from tokenwire.engine.base import (
     Sampling,
 )
 from tokenwire.engine.models import (
+    EngineTotals,
     LiveNumbers,
     ModelInfo,
     ModelPhase,
@@ -81,6 +82,7 @@ class ScriptedEngine:
         self.running: set[str] = set()
         self.closed = False
         self.adapters: list[str] = []
+        self.read = self.made = 0
         self._texts: dict[tuple[int, ...], str] = {}
 
     async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
@@ -102,6 +104,7 @@ class ScriptedEngine:
     ) -> None:
         self.started.append(request_id)
         self.running.add(request_id)
+        self.read += 0 if resume else len(prompt.token_ids)
         ended = False
         try:
             steps = self.script(self._texts.get(prompt.token_ids, ""), sampling)
@@ -122,6 +125,7 @@ class ScriptedEngine:
                     self.alive = self.alive and not isinstance(step, EngineDead)
                     raise step
                 ended = step.finish is not None
+                self.made += len(step.token_ids)
                 take(step)
             ended = True
         finally:
@@ -135,6 +139,9 @@ class ScriptedEngine:
 
     def live(self) -> LiveNumbers:
         return LiveNumbers(running=len(self.running))
+
+    def totals(self) -> EngineTotals:
+        return EngineTotals(prompt_tokens=self.read, generation_tokens=self.made)
 
     async def close(self) -> None:
         self.closed = True

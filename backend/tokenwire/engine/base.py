@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tokenwire.engine.models import LiveNumbers, ModelState, StageListener
+    from tokenwire.engine.models import EngineTotals, LiveNumbers, ModelState, StageListener
 
 
 FinishReason = Literal["stop", "length", "abort", "error"]
@@ -214,7 +214,11 @@ class RunningEngine(Engine, Protocol):
         ...
 
     def live(self) -> LiveNumbers:
-        """What it does right now."""
+        """What it does right now: nothing, while no request is unfinished."""
+        ...
+
+    def totals(self) -> EngineTotals:
+        """What it has done since its start; no count ever falls."""
         ...
 
     async def close(self) -> None:

@@ -106,6 +106,8 @@ def engine_cores_from(make: Callable[[Callable[[], Inner]], object]) -> Generato
 
         def make_async_mp_client(**arguments: Any) -> object:
             cache = arguments["vllm_config"].cache_config
+            # So that its scheduler tells of itself. AsyncLLM is not told: it would count, too.
+            arguments["log_stats"] = True
             # It only has its warm-up begun, which is done once.
             renderer = [arguments.pop("renderer", None)]
 

@@ -27,6 +27,7 @@ from tokenwire.engine.ledger import RecoveryPolicy
 from tokenwire.engine.models import ModelInfo, Stage
 from tokenwire.engine.options import NO_OPTIONS, ModelOptions
 from tokenwire.engine.progress import LoadingProgress
+from tokenwire.engine.stats import LiveStats
 from tokenwire.engine.vllm import VllmEngine
 from tokenwire.errors import ModelUnavailable
 
@@ -146,7 +147,7 @@ class VllmEngines:
                 thread=self._thread,
                 policy=self._options.recovery,
                 tell=on_stage,
-                stepped=interval.stepped,
+                stats=LiveStats(interval.stepped),
                 loading=partial(LoadingProgress, progress, info.size_bytes, on_stage),
             )
 

@@ -80,13 +80,27 @@ class Need:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveNumbers:
-    """What an engine does right now. Shares are 0..1; the hit rate is None before any prompt."""
+    """What an engine does right now. `waiting` are the requests that it was given and that do not
+    run; shares are 0..1; the hit rate is None before any prompt.
+    """
 
     running: int = 0
     waiting: int = 0
     kv_cache_usage: float = 0.0
     prefix_cache_hit_rate: float | None = None
     tokens_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineTotals:
+    """What an engine has done since its start, in tokens, whatever became of its processes. The
+    queries of the prefix cache are tokens that were looked up in it.
+    """
+
+    generation_tokens: int = 0
+    prompt_tokens: int = 0
+    prefix_queries: int = 0
+    prefix_hits: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

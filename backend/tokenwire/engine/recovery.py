@@ -25,6 +25,7 @@ from tokenwire.engine.core import Core, Inner
 from tokenwire.engine.hooks import resumed_ids, resumed_request
 from tokenwire.engine.ledger import LOOKS, Budget, Held, Ledger, RecoveryPolicy, Silence
 from tokenwire.engine.models import Stage
+from tokenwire.engine.stats import LiveStats
 
 
 if TYPE_CHECKING:
@@ -41,15 +42,12 @@ IMAGES = "The engine process ended, and an answer to images or embeddings can't 
 CHEAP_UTILITY = "is_scheduler_paused"
 
 
-def _ignore(_: int) -> None: ...
-
-
 class RecoveringClient:
     """What AsyncLLM calls `engine_core`.
 
     `start` makes an inner client and blocks until its engine is ready; it is called in the thread
     that makes this object, then in `thread`. `tell` hears of each recovery on the event loop, and
-    `loading` is entered there while an engine starts; `stepped` is told of each step for how many.
+    `loading` is entered there while an engine starts; `stats` hears of each step.
     """
 
     def __init__(
@@ -60,10 +58,10 @@ class RecoveringClient:
         tell: Callable[[Stage], None],
         loading: Callable[[], AbstractContextManager[object]] = nullcontext,
         *,
-        stepped: Callable[[int], object] = _ignore,
+        stats: LiveStats | None = None,
     ) -> None:
         self._thread, self._policy, self._tell, self._loading = thread, policy, tell, loading
-        self._stepped = stepped
+        self.stats = stats or LiveStats()
         # AsyncLLM.errored reads it.
         self.resources = SimpleNamespace(engine_dead=False)
         self._ledger: Ledger[EngineCoreRequest] = Ledger()
@@ -144,8 +142,8 @@ class RecoveringClient:
                     return EngineCoreOutputs(outputs=failed)
                 continue
             self._silence.heard()
-            self._stepped(len(outputs.outputs))
             outputs.outputs = self._delivered(outputs.outputs)
+            self.stats.heard(outputs)
             if not self._open:
                 await self._refill()
             return outputs
@@ -206,6 +204,7 @@ class RecoveringClient:
         self._up.clear()
         self._open = False
         self._core.fail_utilities()
+        self.stats.died()
         trial, self._trial = self._trial, None
         # Else it had left, or had never come as far as the engine.
         blamed = trial if trial is not None and trial.name is not None else None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vllm.v1.engine.output_processor import RequestOutputCollector
 
     from tokenwire.engine.base import Resume, Sampling
+    from tokenwire.engine.models import EngineTotals, LiveNumbers
     from tokenwire.engine.options import ModelOptions
     from tokenwire.engine.parsing import Parsers
     from tokenwire.engine.recovery import RecoveringClient
@@ -164,6 +165,12 @@ class VllmEngine:
                 await self._core.settle()
         except TimeoutError:
             log.warning("The engine did not say that it let go of %s.", request_id)
+
+    def live(self) -> LiveNumbers:
+        return self._core.stats.live(self._llm.output_processor.get_num_unfinished_requests())
+
+    def totals(self) -> EngineTotals:
+        return self._core.stats.totals()
 
     async def close(self) -> None:
         if self._closed:
