@@ -7,7 +7,7 @@ import { createLink } from "./net/link.js";
 import { createChats } from "./state/chats.js";
 import { createConversations } from "./state/conversations.js";
 import { readDraft, writeDraft } from "./state/drafts.js";
-import { choose, modelOf, withModel } from "./state/models.js";
+import { STARTS, choose, modelOf, relisted, withModel } from "./state/models.js";
 import { NO_SEARCH, createSearch } from "./state/search.js";
 import { stateLine } from "./state/sentences.js";
 import { createStore } from "./state/store.js";
@@ -26,6 +26,7 @@ import { welcome } from "./ui/welcome.js";
 /** @typedef {import("./types").AppState} AppState */
 /** @typedef {import("./types").Event} Event */
 /** @typedef {import("./types").Model} Model */
+/** @typedef {import("./types").ModelVerb} ModelVerb */
 
 /** A short loss of the link is not worth a word. */
 const AWAY_MS = 2_500;
@@ -33,7 +34,7 @@ const BUILD = document.querySelector('meta[name="tokenwire-build"]')?.getAttribu
 
 const store = createStore(/** @type {AppState} */ ({
   link: { status: "connecting", since: Date.now(), code: 0 }, away: false, draining: false, saving: true, outdated: false,
-  models: [], conversations: [], older: null, listed: false, listError: null, search: NO_SEARCH, open: null,
+  models: [], refusals: {}, conversations: [], older: null, listed: false, listError: null, search: NO_SEARCH, open: null,
 }));
 const conversations = createConversations(store);
 const search = createSearch(store, api.search);
@@ -59,7 +60,7 @@ const link = createLink({
     store.set({ draining: false, saving: event.saving !== false, outdated: Boolean(event.build && BUILD && event.build !== BUILD) });
     for (const go of onceOpen) go();
     onceOpen.clear();
-    prune();
+    list();
     conversations.refresh();
     if (store.get().search.error) search.retry();
     if (greetings++ > 0) chat.refresh();
@@ -67,19 +68,61 @@ const link = createLink({
   onPageEvent: hear,
 });
 
-/** Models come one by one; those that are gone while the link was away don't say so. */
-function prune() {
-  api.models().then(({ data }) => {
-    const known = store.get().models;
-    store.set({ models: data.map((m) => known.find((k) => k.id === m.id) ?? m) });
-  }, () => {});
+/* Models: they come one by one over the link; those that are gone don't say so. */
+
+/** How often the link has said something of a model, and when it last did of each. */
+let told = 0;
+/** @type {Map<string, number>} */
+const toldOf = new Map();
+
+async function list() {
+  const asked = told;
+  const listed = await api.models().catch(() => null);
+  if (listed) store.set({ models: relisted(store.get().models, listed.data, (id) => (toldOf.get(id) ?? 0) > asked) });
+}
+
+/** @param {Model} model as the link tells it */
+function tell(model) {
+  toldOf.set(model.id, (told += 1));
+  know(model);
+}
+
+/** @param {Model} model */
+function know(model) {
+  const { models } = store.get();
+  const before = models.find((m) => m.id === model.id)?.tokenwire.state;
+  if (before !== model.tokenwire.state) excuse(model.id);
+  store.set({ models: withModel(models, model) });
+  // Whoever waits for a download waits for its model.
+  if (before === "downloading" && model.tokenwire.state === "unloaded" && modelOf(store.get()).model === model) tend("load", model.id);
+}
+
+/** What the server said against a model has had its time. @param {string} id */
+function excuse(id) {
+  const { [id]: refused, ...refusals } = store.get().refusals;
+  if (refused) store.set({ refusals });
+}
+
+/** @param {ModelVerb} verb @param {string} id also of the hub */
+async function tend(verb, id) {
+  const asked = told;
+  excuse(id);
+  try {
+    const model = await api.tend(verb, id);
+    // The answer may be older than what the link has said meanwhile.
+    if ((toldOf.get(model.id) ?? 0) <= asked) know(model);
+  } catch (error) {
+    store.set({ refusals: { ...store.get().refusals, [id]: /** @type {Error} */ (error).message } });
+  }
+  // What was only begun may be gone with its download.
+  if (verb === "cancel") list();
 }
 
 /** What the server says of itself. @param {Event} event */
 function hear(event) {
   switch (event.type) {
     case "tokenwire:model.state":
-      if (event.model) store.set({ models: withModel(store.get().models, event.model) });
+      if (event.model) tell(event.model);
       break;
     case "tokenwire:conversation.changed":
       conversations.changed(event);
@@ -174,20 +217,13 @@ function send(text) {
   view.sent();
 }
 
-/** @param {Model} model */
-async function pick(model) {
+/** For this chat, and made ready for it. @param {Model} model */
+function pick(model) {
   choose(store.get().open, model.id);
   refresh();
-  const { state } = model.tokenwire;
   composer.invite();
-  if (state === "ready" || state === "recovering" || state === "loading" || state === "downloading") return;
-  try {
-    // The answer may be older than what the socket has said meanwhile: only its failure counts.
-    await api.load(model.id);
-  } catch (error) {
-    const failed = { ...model, tokenwire: { ...model.tokenwire, state: /** @type {const} */ ("failed"), detail: /** @type {Error} */ (error).message } };
-    store.set({ models: withModel(store.get().models, failed) });
-  }
+  const verb = STARTS[model.tokenwire.state];
+  if (verb) tend(verb, model.id);
 }
 
 const view = createChatView({
@@ -204,7 +240,7 @@ const view = createChatView({
   welcome: () => welcome(modelOf(store.get()).model, send),
 });
 const composer = createComposer({ onSend: send, onStop: () => chat.stop() });
-const picker = createPicker(pick);
+const picker = createPicker({ onChoose: pick, onTend: tend, onLook: list });
 const drawer = createDrawer();
 const setLine = createStateLine((action) => (action === "reload" ? location.reload() : link.now()));
 const sidebar = createHistory({
@@ -247,12 +283,18 @@ document.addEventListener("click", (event) => {
 
 /** An answer ended while nobody looked. */
 let unseen = false;
+/** What the first-use screen says of the model. */
+let greeting = "";
 
 function refresh() {
   const state = store.get();
   const choice = modelOf(state);
   const { live } = chat;
-  picker.update(state.models, choice.model);
+  picker.update(state, choice.model);
+  const greets = `${choice.model?.id} ${choice.model?.tokenwire.description}`;
+  // Not at each tick of a download: someone may be about to press a button on it.
+  if (greets !== greeting) view.refreshWelcome();
+  greeting = greets;
   setLine(stateLine(state, live, choice));
   composer.setMode(live ? (live.stopping ? "stopping" : "writing") : choice.model ? "ready" : "closed");
   const title = state.conversations.find((c) => c.id === state.open)?.title ?? chat.turns[0]?.prompt.slice(0, 60) ?? UNTITLED;
@@ -260,8 +302,7 @@ function refresh() {
   document.title = `${unseen ? "● " : ""}${state.open || chat.turns.length ? `${title} · ` : ""}Tokenwire`;
 }
 
-store.watch(["link", "away", "draining", "saving", "outdated", "models", "conversations", "open"], refresh);
-store.watch(["models"], () => view.refreshWelcome());
+store.watch(["link", "away", "draining", "saving", "outdated", "models", "refusals", "conversations", "open"], refresh);
 store.watch(["conversations", "open", "older", "listed", "listError"], (state) => sidebar.update(state));
 store.watch(["search", "open"], (state) => finder.update(state));
 

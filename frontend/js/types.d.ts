@@ -5,6 +5,9 @@
 
 export type ModelState = "absent" | "downloading" | "paused" | "loading" | "ready" | "recovering" | "draining" | "unloaded" | "failed";
 
+/** What can be asked of the server for a model. */
+export type ModelVerb = "load" | "unload" | "download" | "cancel";
+
 export interface ModelInfo {
   state: ModelState;
   stage: string | null;
@@ -29,6 +32,10 @@ export interface ModelInfo {
   pinned: boolean;
   licence: string | null;
   modalities: string[];
+  /** Null where that isn't known. */
+  capabilities: { tools: boolean | null; reasoning: boolean | null; structured_output: boolean | null };
+  /** False for one that can never be served: trying again is no use. */
+  servable?: boolean;
   default: boolean;
   description: string | null;
 }
@@ -215,6 +222,8 @@ export interface AppState {
   /** The server serves a newer page than this one. */
   outdated: boolean;
   models: Model[];
+  /** Why the server refused what was last asked of a model, by its id. */
+  refusals: Record<string, string>;
   conversations: Conversation[];
   /** Cursor of the next older page of conversations; null when there is none. */
   older: string | null;

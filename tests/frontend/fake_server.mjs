@@ -22,7 +22,11 @@ const seconds = () => Math.floor(Date.now() / 1000);
 export function model(id, info = {}) {
   return {
     id, object: "model", created: 1, owned_by: "local",
-    tokenwire: { state: "ready", stage: null, progress: null, detail: null, context_length: 2048, size_bytes: 13_000_000, default: false, description: null, ...info },
+    tokenwire: {
+      state: "ready", stage: null, progress: null, detail: null, reason: null, download: null, engine: null, context_length: 2048,
+      size_bytes: 13_000_000, needs_bytes: null, fits: null, source: "folder", base: null, aliases: [], pinned: false, licence: null, modalities: ["text"],
+      capabilities: { tools: null, reasoning: null, structured_output: null }, default: false, description: null, ...info,
+    },
   };
 }
 
@@ -158,10 +162,13 @@ export class Fake {
   /** Every query that was looked for, once a page. */
   searches = [];
   saving = true;
-  loads = new Waiter();
+  /** What was asked of models: "load Qwen/Qwen3-0.6B". */
+  tended = new Waiter();
   build = buildId();
   /** Refuses the next create with this error. */
   refusal = null;
+  /** Refuses what is asked of a model next with this sentence. */
+  refusesModel = null;
   /** Called with each new answer; without it the test writes. */
   auto = null;
   #asked = new Waiter();
@@ -212,8 +219,15 @@ export class Fake {
   }
 
   setModel(next) {
-    this.models = [...this.models.filter((m) => m.id !== next.id), next];
+    const at = this.models.findIndex((m) => m.id === next.id);
+    this.models = at < 0 ? [...this.models, next] : this.models.with(at, next);
     this.say({ type: "tokenwire:model.state", sequence_number: 0, model: next });
+  }
+
+  /** A model as it was, but for this. */
+  change(id, info) {
+    const before = this.models.find((m) => m.id === id) ?? model(id);
+    this.setModel(model(id, { ...before.tokenwire, ...info }));
   }
 
   conversation(title = null, updated_at = seconds()) {
@@ -327,11 +341,8 @@ export class Fake {
   #door(method, path, query, body, json) {
     const missing = () => json({ error: { message: "Not found.", type: "invalid_request_error", code: "not_found", param: null } }, 404);
     if (path === "/v1/models") return json({ object: "list", data: this.models });
-    if (path === "/v1/models/load") {
-      this.loads.give(body.model);
-      const found = this.models.find((m) => m.id === body.model);
-      return found ? json(model(body.model, { ...found.tokenwire, state: "loading", stage: "starting", progress: 0 }), 202) : missing();
-    }
+    const [, verb] = /^\/v1\/models\/(load|unload|download|cancel)$/.exec(path) ?? [];
+    if (verb) return this.#tend(verb, body.model, json, missing);
     if (path === "/v1/conversations" && method === "POST" && !this.saving) return json({ error: UNSAVED }, 500);
     if (path === "/v1/conversations" && method === "POST") return json(this.conversation(body.title ?? null));
     if (path === "/v1/conversations") return this.#list(query, json);
@@ -347,6 +358,19 @@ export class Fake {
       return json({ id, object: "conversation.deleted", deleted: true });
     }
     return json(row);
+  }
+
+  /** Says that it has begun; what comes of it, the test writes. */
+  #tend(verb, id, json, missing) {
+    this.tended.give(`${verb} ${id}`);
+    const message = this.refusesModel;
+    this.refusesModel = null;
+    if (message) return json({ error: { message, type: "invalid_request_error", code: "model_unavailable", param: "model" } }, 409);
+    const found = this.models.find((m) => m.id === id);
+    if (!found && verb !== "download") return missing();
+    const begun = { load: { state: "loading", stage: "starting", progress: 0 }, unload: { state: "draining" }, download: { state: "downloading" }, cancel: {} }[verb];
+    json(model(id, { ...found?.tokenwire, ...begun }), 202);
+    return undefined;
   }
 
   /** An end that wasn't saved is not known to the disk; saved late, it still says what it said. @param {Answer} answer */

@@ -6,8 +6,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { merged } from "../../frontend/js/state/conversations.js";
 import { groupOf, grouped, untilMidnight } from "../../frontend/js/state/dates.js";
-import { grouped as modelGroups, modelOf, withModel } from "../../frontend/js/state/models.js";
-import { contextOf, endNote, failure, meta, ordinal, sizeOf, stateLine } from "../../frontend/js/state/sentences.js";
+import { grouped as modelGroups, matching, offered } from "../../frontend/js/state/catalogue.js";
+import { choose, modelOf, relisted, speakers, withModel } from "../../frontend/js/state/models.js";
+import { actionQuestion, actionsOf, choiceQuestion, factsOf, hintOf, isBarred, newsOf, nowOf, ownerOf } from "../../frontend/js/state/modelwords.js";
+import { contextOf, endNote, failure, meta, ordinal, partOf, sizeOf, stateLine, transferOf } from "../../frontend/js/state/sentences.js";
 import { createStore } from "../../frontend/js/state/store.js";
 import { leafThrough, pathTo } from "../../frontend/js/state/tree.js";
 import { applyEvent, isLive, newTurn, refuse, turnOf } from "../../frontend/js/state/turn.js";
@@ -115,14 +117,138 @@ test("the model of a chat is chosen, or falls back with a word about it", () => 
   const gone = { ...inChat, conversations: [{ id: "conv_1", model: "gone" }] };
   assert.deepEqual([modelOf(gone).model.id, modelOf(gone).missing], ["b", "gone"]);
   assert.equal(modelOf({ ...state, models: [] }).model, null);
-  assert.deepEqual(modelGroups(state.models).map((g) => g.name), ["Loaded", "On this machine"]);
   assert.equal(withModel(state.models, model("a", { state: "failed" }))[0].tokenwire.state, "failed");
+});
+
+/** A model as the server tells it. */
+const told = (id, info = {}) => ({
+  id, created: 1, owned_by: "local",
+  tokenwire: {
+    state: "ready", stage: null, progress: null, detail: null, reason: null, download: null, engine: null, context_length: 40_960, size_bytes: 8_100_000_000,
+    needs_bytes: null, fits: null, source: "hub", base: null, aliases: [], pinned: false, licence: null, modalities: ["text"],
+    capabilities: { tools: null, reasoning: null, structured_output: null }, default: false, description: null, ...info,
+  },
+});
+const names = (models) => models.map((m) => m.id);
+
+test("models are in groups; what can be fetched is by size, what doesn't fit last", () => {
+  const states = ["ready", "recovering", "draining", "loading", "unloaded", "failed"].map((state) => told(state, { state }));
+  const hub = [["huge", 9, false], ["large", 8, true], ["unsized", null, null], ["small", 1, true], ["tight", 2, false]].map(([id, size_bytes, fits], i) =>
+    told(id, { size_bytes, fits, state: ["absent", "downloading", "paused"][i % 3] }));
+  assert.deepEqual(modelGroups([...hub, ...states]).map((g) => [g.name, ...names(g.models)]), [
+    ["Loaded", "ready", "recovering", "draining", "loading"], ["On this machine", "unloaded"],
+    ["Can be downloaded", "small", "large", "unsized", "tight", "huge"], ["Can't be used", "failed"],
+  ]);
+  assert.deepEqual(modelGroups([]), []);
+});
+
+test("a search looks at ids, aliases and descriptions, and offers what only the hub may have", () => {
+  const models = [told("Qwen/Qwen3-4B", { aliases: ["thinker"], description: "Writes code" }), told("google/gemma")];
+  const find = (query) => names(matching(models, query));
+  assert.deepEqual([find(""), find(" QWEN  4b "), find("thinker"), find("code qwen"), find("code gemma")].map((l) => l.length), [2, 1, 1, 1, 0]);
+  assert.deepEqual(find("https://huggingface.co/google/gemma"), ["google/gemma"]);
+  assert.equal(offered(models, "new/model-1.5"), "new/model-1.5");
+  assert.equal(offered(models, " https://huggingface.co/new/model/blob/main/config.json?x=1 "), "new/model");
+  for (const query of ["", "model", "a/b/c", "-a/b", "a b/c", "google/Gemma", "https://huggingface.co/new"]) assert.equal(offered(models, query), null, query);
+  assert.equal(offered([told("x", { aliases: ["new/model"] })], "new/model"), null);
+});
+
+test("a new list is the truth, but for what was said since it was asked for", () => {
+  const [old, fresh, added] = [told("a", { state: "loading" }), told("a"), told("b")];
+  const newer = (...ids) => (id) => ids.includes(id);
+  assert.deepEqual(relisted([old, told("gone")], [fresh], newer()), [fresh]);
+  assert.deepEqual(relisted([old, added], [fresh], newer("a", "b")), [old, added]);
+});
+
+test("a row says its facts, what happens now and what can be done", () => {
+  const about = told("Qwen/Qwen3-4B", { licence: "apache-2.0", modalities: ["text", "image"], capabilities: { tools: true, reasoning: false, structured_output: true }, pinned: true });
+  assert.deepEqual([factsOf(about), ownerOf(about), ownerOf(told("demo"))], ["8.1 GB · 40k context · apache-2.0 · image · tools · kept loaded", "Qwen", ""]);
+  assert.equal(factsOf(told("a:b", { state: "paused", base: "x/a", size_bytes: null })), "Download paused · 40k context · adapter of a");
+  const engine = { running: 2, waiting: 1, kv_cache_usage: 0.314, prefix_cache_hit_rate: null, tokens_per_second: 83.7 };
+  const download = { done: 3_100_000_000, total: 8_100_000_000, bytes_per_s: 41_200_000, left_s: 121 };
+  /** State, fields, the line, what can be done. */
+  const rows = [
+    ["ready", { engine }, "2 running · 1 waiting · 84 tok/s · KV cache 31 %", "Unload"],
+    ["ready", { engine: { ...engine, running: 0, waiting: 0 } }, "Idle · KV cache 31 %", "Unload"],
+    ["recovering", { detail: "The engine ended" }, "The engine ended", "Unload"],
+    ["draining", { engine }, "Unloaded when its 3 answers have ended", "Keep"],
+    ["draining", {}, "Being unloaded", ""],
+    ["loading", { stage: "loading_weights", progress: 0.4 }, "Loading weights · 40 %", "Cancel"],
+    ["loading", { detail: "Loading weights, 3.1 of 8.2 GB.", progress: 0.4 }, "Loading weights, 3.1 of 8.2 GB", "Cancel"],
+    ["unloaded", {}, "", "Load"],
+    ["unloaded", { fits: false, reason: "Too large." }, "Too large.", "(Load)"],
+    ["absent", { fits: true }, "", "Download"],
+    ["absent", { fits: false, reason: "Too large." }, "Too large.", "(Download)"],
+    ["downloading", { download }, "3.1 of 8.1 GB · 41 MB/s · 2 min left", "Cancel"],
+    ["downloading", { detail: "Asking the hub" }, "Asking the hub.", "Cancel"],
+    ["paused", { download, reason: "The disk is full." }, "3.1 of 8.1 GB here. The disk is full.", "Resume, Discard"],
+    ["failed", { reason: "Not enough memory." }, "Not enough memory.", "Try again"],
+    ["failed", { reason: "It has no weights.", servable: false }, "It has no weights.", ""],
+  ];
+  for (const [state, info, text, actions] of rows) {
+    const model = told("m", { state, ...info });
+    assert.equal(nowOf(model).text, text);
+    assert.equal(actionsOf(model).map((a) => (a.barred ? `(${a.label})` : a.label)).join(", "), actions, text);
+  }
+  assert.deepEqual([{ fits: false }, { fits: false, state: "absent" }, { state: "failed", servable: false }, { state: "failed" }].map((info) => isBarred(told("m", info))), [false, true, true, false]);
+  assert.equal(hintOf(told("m", { engine }), { verb: "unload", label: "Unload" }), "It is unloaded when its answers have ended");
+  assert.equal(hintOf(told("m"), { verb: "unload", label: "Unload" }), null);
+});
+
+test("what would be fetched, and much that would be lost, is asked about first", () => {
+  const download = { done: 3_100_000_000, total: 8_100_000_000, bytes_per_s: null, left_s: null };
+  assert.equal(choiceQuestion(told("m", { state: "absent" })).yes, "Download 8.1 GB");
+  assert.equal(choiceQuestion(told("m", { state: "absent", size_bytes: null })).text, "Download it to use it in this chat?");
+  assert.equal(choiceQuestion(told("m", { state: "paused", download })).yes, "Resume, 5.0 GB left");
+  assert.equal(choiceQuestion(told("m", { state: "unloaded" })), null);
+  assert.equal(actionQuestion(told("m", { state: "downloading", download }), "cancel").text, "This throws away the 3.1 GB that are here.");
+  assert.equal(actionQuestion(told("m", { state: "downloading", download: { ...download, done: 9e8 } }), "cancel"), null);
+  assert.equal(actionQuestion(told("m", { state: "loading" }), "cancel"), null);
+  assert.equal(actionQuestion(told("m", { state: "paused", download }), "download"), null);
+});
+
+test("what is read aloud of a model is its changes and each quarter of a download", () => {
+  const news = (before, after) => newsOf(told("q/m", before), told("q/m", after));
+  const at = (progress) => ({ state: "downloading", progress });
+  assert.deepEqual([news(at(0.1), at(0.2)), news(at(0.2), at(0.26)), news(at(0.26), at(0.8)), news(at(0.9), at(1)), news(at(null), at(0.1))],
+    [null, "m: 25 % downloaded", "m: 75 % downloaded", null, null]);
+  assert.equal(news(at(1), { state: "unloaded" }), "m is downloaded");
+  assert.equal(news({ state: "loading" }, { state: "ready" }), "m is loaded");
+  assert.equal(news({ state: "draining" }, { state: "unloaded" }), "m is not loaded any more");
+  assert.equal(news(at(0.5), { state: "paused", reason: "The disk is full." }), "The download of m has stopped. The disk is full.");
+  assert.equal(news({ state: "ready" }, { state: "recovering" }), null);
+});
+
+test("a download says bytes in one unit, its rate, and a time that doesn't twitch", () => {
+  const at = (fields) => transferOf({ done: 400_000_000, total: 8_200_000_000, bytes_per_s: 1_200_000, left_s: 12.2, ...fields }).join(", ");
+  assert.equal(at(), "0.4 of 8.2 GB, 1.2 MB/s, 15 s left");
+  assert.deepEqual([at({ left_s: 0 }), at({ left_s: 56 }), at({ left_s: 5_600 }), at({ left_s: 9_000 })].map((s) => s.split(", ")[2]), ["5 s left", "1 min left", "93 min left", "3 h left"]);
+  assert.equal(at({ total: null, bytes_per_s: null, left_s: null }), "400 MB");
+  assert.deepEqual([partOf(0, null), partOf(0, 500), partOf(12_000_000, 470_000_000), partOf(4e8, 4.7e11)], ["0 B", "0 of 500 B", "12 of 470 MB", "0.4 of 470 GB"]);
+});
+
+test("each chat keeps the model that was chosen for it, and its answers say whose they are where that changes", () => {
+  const kept = new Map();
+  globalThis.localStorage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) };
+  try {
+    const models = [told("a", { default: true }), told("b", { aliases: ["old-b"] }), told("c", { state: "absent" })];
+    const of = (open, model = "a") => modelOf({ models, open, conversations: [{ id: "one", model }, { id: "two", model }] }).model.id;
+    choose("one", "b");
+    choose(null, "c");
+    assert.deepEqual([of("one"), of("two"), of(null), of("two", "old-b")], ["b", "a", "c", "b"]);
+    assert.deepEqual(modelOf({ models: models.slice(0, 1), open: "one", conversations: [] }).missing, "b");
+    assert.equal(modelOf({ models: [told("x", { state: "absent" }), told("y", { state: "unloaded" })], open: null, conversations: [] }).model.id, "y");
+  } finally {
+    delete globalThis.localStorage;
+  }
+  const said = (...models) => speakers(models.map((model) => newTurn("hi", model, null)));
+  assert.deepEqual([said(), said("a", "a"), said("a", "b", "b", "a")], [[], [null, null], ["a", "b", null, "a"]]);
 });
 
 test("the line of state says the most urgent thing", () => {
   const info = { state: "ready", progress: null, stage: null, detail: null };
   const choice = (fields = {}) => ({ model: { id: "q/m", tokenwire: { ...info, ...fields } }, missing: null });
-  const state = { link: { status: "open", since: 0, code: 0 }, away: false, draining: false, saving: true, outdated: false };
+  const state = { link: { status: "open", since: 0, code: 0 }, away: false, draining: false, saving: true, outdated: false, refusals: {} };
   const turn = { ...newTurn("hi", "q/m", null), phase: "queued", queue: { position: 3 } };
   const line = (s = {}, live = undefined, c = choice()) => stateLine({ ...state, ...s }, live, c)?.text ?? null;
   assert.equal(line(), null);
@@ -139,13 +265,17 @@ test("the line of state says the most urgent thing", () => {
   assert.match(line({ link: { status: "refused", since: 1, code: 4401 } }), /signed out/);
   assert.match(line({ outdated: true }), /newer version/);
   assert.match(line({}, undefined, { ...choice(), missing: "x/old" }), /^old isn't here any more/);
+  assert.equal(line({ refusals: { "q/m": "At most 2 are loaded at once" } }), "m: At most 2 are loaded at once.");
+  assert.equal(line({}, undefined, choice({ state: "downloading", detail: "x", download: { done: 1e9, total: 2e9, bytes_per_s: 5e7, left_s: 20 } })), "m: Downloading, 1.0 of 2.0 GB, 50 MB/s, 20 s left.");
+  assert.match(line({}, undefined, choice({ state: "paused", reason: "The disk is full" })), /has stopped\. The disk is full\. Pick it again/);
+  assert.match(line({}, undefined, choice({ state: "absent" })), /^m isn't on this machine/);
   assert.equal(line({}, { ...turn, stopping: true }), "Stopping.");
   assert.deepEqual([1, 2, 9, 12].map(ordinal), ["Next", "Second", "Ninth", "Number 12"]);
 });
 
 test("an engine that stopped, and a disk that is full, are one sentence while they last", () => {
   const choice = (state, fields = {}) => ({ model: { id: "q/m", tokenwire: { state, progress: null, stage: null, detail: null, ...fields } }, missing: null });
-  const state = { link: { status: "open", since: 0, code: 0 }, away: false, draining: false, saving: true, outdated: false };
+  const state = { link: { status: "open", since: 0, code: 0 }, away: false, draining: false, saving: true, outdated: false, refusals: {} };
   const line = (live, c = choice("ready"), s = {}) => stateLine({ ...state, ...s }, live, c)?.text ?? null;
   const turn = newTurn("hi", "q/m", null);
   const hear = (type, fields = {}) => applyEvent(turn, { type, output_index: 0, content_index: 0, response: response({ model: "q/m", ...fields }) });

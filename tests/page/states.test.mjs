@@ -56,14 +56,14 @@ test("the place in the line is a sentence that changes and goes", async (t) => {
 
 test("a model that loads says its stage and progress in the line, under the header and in the picker", async (t) => {
   const { fake, page } = await visit(t, {
-    prepare: (f) => f.models.push(model("Qwen/Qwen3-0.6B", { state: "absent", size_bytes: 1_503_000_000, context_length: 40960 })),
+    prepare: (f) => f.models.push(model("Qwen/Qwen3-0.6B", { state: "unloaded", size_bytes: 1_503_000_000, context_length: 40960 })),
   });
   const button = page.getByRole("button", { name: /^Model:/ });
   await button.click();
   await seen(page.getByText("On this machine", { exact: true }));
   await accessible(page, "picker");
-  await page.getByRole("button", { name: /Qwen3-0\.6B/ }).click();
-  assert.equal(await fake.loads.take(), "Qwen/Qwen3-0.6B");
+  await page.locator(".model", { hasText: "Qwen3-0.6B" }).click();
+  assert.equal(await fake.tended.take(), "load Qwen/Qwen3-0.6B");
   fake.setModel(model("Qwen/Qwen3-0.6B", { state: "loading", detail: "Loading weights, 0.6 of 1.5 GB", progress: 0.4 }));
   await says(page, "Qwen3-0.6B: Loading weights, 0.6 of 1.5 GB.");
   assert.equal(await page.locator("#progress").isVisible(), true);
@@ -191,7 +191,7 @@ test("a message to a model that restarts waits for it, and isn't a reason to loa
   answer.write("Hi").complete();
   await seen(answers(page).getByText("Hi"));
   await silent(page);
-  assert.equal(fake.loads.ready.length, 0);
+  assert.equal(fake.tended.ready.length, 0);
 });
 
 test("an engine that can't be started again ends the answer with why, and a Retry", async (t) => {

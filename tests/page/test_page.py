@@ -44,3 +44,9 @@ def test_the_page_goes_on_when_the_engine_or_the_server_is_killed(tmp_path: Path
 @pytest.mark.timeout(600)
 def test_the_page_says_what_is_wrong_in_odd_states() -> None:
     run_node_tests("tests/page/states.test.mjs", seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_the_page_fetches_loads_and_switches_models() -> None:
+    run_node_tests("tests/page/models.test.mjs", seconds=590)

@@ -62,6 +62,6 @@ export const api = {
   responses: (id) => request("GET", `${chat(id)}/responses`),
   /** @returns {Promise<{data: import("../types").Model[]}>} */
   models: () => request("GET", "/v1/models"),
-  /** @param {string} model @returns {Promise<import("../types").Model>} */
-  load: (model) => request("POST", "/v1/models/load", { model }),
+  /** @param {import("../types").ModelVerb} verb @param {string} model @returns {Promise<import("../types").Model>} */
+  tend: (verb, model) => request("POST", `/v1/models/${verb}`, { model }),
 };

@@ -5,6 +5,7 @@
 import { createNotes, recall, remember } from "./memory.js";
 
 /** @typedef {import("../types").Model} Model */
+/** @typedef {import("../types").ModelInfo} ModelInfo */
 /** @typedef {import("../types").AppState} AppState */
 
 const notes = createNotes("models");
@@ -13,6 +14,16 @@ const notes = createNotes("models");
 export function withModel(models, model) {
   const at = models.findIndex((m) => m.id === model.id);
   return at < 0 ? [...models, model] : models.with(at, model);
+}
+
+/**
+ * The list as the server has just given it, except for what it has said of a model since it was asked.
+ * @param {Model[]} known @param {Model[]} listed @param {(id: string) => boolean} newer
+ */
+export function relisted(known, listed, newer) {
+  const kept = known.filter((m) => newer(m.id));
+  const own = listed.map((m) => kept.find((k) => k.id === m.id) ?? m);
+  return [...own, ...kept.filter((k) => !listed.some((m) => m.id === k.id))];
 }
 
 /** @param {string | null} chat @param {string} model */
@@ -29,23 +40,27 @@ export function modelOf(state) {
   const { models, open } = state;
   const conversation = state.conversations.find((c) => c.id === open);
   const wanted = (open && notes.get(open)) ?? conversation?.model ?? recall("model");
-  const found = models.find((m) => m.id === wanted);
+  const found = models.find((m) => m.id === wanted) ?? models.find((m) => wanted && m.tokenwire.aliases?.includes(wanted));
   if (found) return { model: found, missing: null };
-  const fallback = models.find((m) => m.tokenwire.default) ?? models[0] ?? null;
+  const fallback = models.find((m) => m.tokenwire.default) ?? models.find((m) => isHere(m.tokenwire)) ?? models[0] ?? null;
   return { model: fallback, missing: fallback && wanted ? wanted : null };
 }
 
-/** A model that recovers keeps its place: what it is asked waits for it. */
-const LOADED = new Set(["ready", "recovering", "draining"]);
+/** What it is asked waits for it, at most. @param {Partial<ModelInfo>} info */
+export const isLoaded = ({ state }) => state === "ready" || state === "recovering" || state === "loading" || state === "draining";
+/** @param {ModelInfo} info */
+const isHere = (info) => isLoaded(info) || info.state === "unloaded";
 
-/** @param {Model[]} models @returns {{name: string, models: Model[]}[]} */
-export function grouped(models) {
-  const loaded = models.filter((m) => LOADED.has(m.tokenwire.state));
-  const rest = models.filter((m) => !loaded.includes(m));
-  return [
-    { name: "Loaded", models: loaded },
-    { name: "On this machine", models: rest },
-  ].filter((g) => g.models.length > 0);
+/** What brings a chosen model to answer, where it doesn't come by itself. @type {Partial<Record<import("../types").ModelState, import("../types").ModelVerb>>} */
+export const STARTS = { unloaded: "load", draining: "load", failed: "load", absent: "download", paused: "download" };
+
+/**
+ * Which model said each answer of a chat, where that isn't the one before; nothing while it is always one.
+ * @param {import("../types").Turn[]} turns @returns {(string | null)[]}
+ */
+export function speakers(turns) {
+  const changes = turns.some((turn) => turn.model !== turns[0]?.model);
+  return turns.map((turn, i) => (changes && turn.model !== turns[i - 1]?.model ? turn.model : null));
 }
 
 /** The part of an id that a person reads first: "Qwen/Qwen3-0.6B" -> "Qwen3-0.6B". @param {string} id */

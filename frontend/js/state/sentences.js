@@ -17,7 +17,7 @@
  * @returns {Line | null}
  */
 export function stateLine(state, live, choice) {
-  return linkLine(state, live) ?? (live ? turnLine(live, choice.model) : null) ?? savingLine(state, live) ?? modelLine(choice, Boolean(live)) ?? pageLine(state);
+  return linkLine(state, live) ?? (live ? turnLine(live, choice.model) : null) ?? savingLine(state, live) ?? modelLine(choice, Boolean(live), state.refusals) ?? pageLine(state);
 }
 
 /** @param {AppState} state @param {Turn | undefined} live @returns {Line | null} */
@@ -86,15 +86,21 @@ function loadingLine(id, info) {
 
 /** One sentence on what is happening to a model. @param {Partial<ModelInfo>} info */
 export function stageOf(info) {
+  if (info.state === "downloading" && info.download) return `Downloading, ${transferOf(info.download).join(", ")}.`;
   if (info.detail) return ended(info.detail);
   const share = typeof info.progress === "number" ? `, ${Math.round(info.progress * 100)} %` : "";
   return `${info.stage ? sentence(info.stage) : "Loading"}${share}.`;
 }
 
-/** @param {{model: Model | null, missing: string | null}} choice @param {boolean} busy @returns {Line | null} */
-function modelLine({ model, missing }, busy) {
+/**
+ * @param {{model: Model | null, missing: string | null}} choice @param {boolean} busy
+ * @param {Record<string, string>} refusals @returns {Line | null}
+ */
+function modelLine({ model, missing }, busy, refusals) {
   if (!model) return null;
   const info = model.tokenwire;
+  const refused = refusals[model.id];
+  if (refused && !busy) return { text: `${name(model.id)}: ${ended(refused)}`, tone: "wrong" };
   if (missing && !busy) return { text: `${name(missing)} isn't here any more; ${name(model.id)} answers instead.`, tone: "wait" };
   if (info.state === "failed") {
     return { text: `${name(model.id)} could not be loaded${info.detail ? `: ${ended(info.detail)}` : "."} Pick another model, or this one to try again.`, tone: "wrong" };
@@ -102,6 +108,8 @@ function modelLine({ model, missing }, busy) {
   if (isRecovering(info) && !busy) return { text: `${name(model.id)} stopped and is starting again. What you send waits for it.`, tone: "wait" };
   if (isLoading(info) && !busy) return loadingLine(model.id, info);
   if (info.state === "draining" && !busy) return { text: `${name(model.id)} is being unloaded.`, tone: "wait" };
+  if (info.state === "paused" && !busy) return { text: `The download of ${name(model.id)} has stopped. ${info.reason ? `${ended(info.reason)} ` : ""}Pick it again to go on.`, tone: "wrong" };
+  if (info.state === "absent" && !busy) return { text: `${name(model.id)} isn't on this machine. Pick it again to download it, or another model.`, tone: "wait" };
   return null;
 }
 
@@ -113,7 +121,7 @@ function pageLine(state) {
 /** @param {string} id */
 const name = (id) => id.slice(id.lastIndexOf("/") + 1);
 /** @param {string} words */
-const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1).replaceAll("_", " ");
+export const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1).replaceAll("_", " ");
 
 /** @param {number} place 1 for the next one */
 export function ordinal(place) {
@@ -177,13 +185,41 @@ export function foundLine({ hits, next }) {
   return hits.length === 1 ? "1 result" : `${hits.length} results`;
 }
 
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
 /** @param {number | null} bytes */
 export function sizeOf(bytes) {
   if (!bytes) return "";
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const power = powerOf(bytes);
+  return `${inUnit(bytes, power)} ${UNITS[power]}`;
+}
+
+/** @param {number} bytes */
+const powerOf = (bytes) => Math.max(0, Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3)));
+
+/** @param {number} bytes @param {number} power */
+function inUnit(bytes, power) {
   const value = bytes / 1000 ** power;
-  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
+  return value < 10 && power > 0 ? value.toFixed(1) : String(Math.round(value));
+}
+
+/** In the unit of the whole, so that what grows stays as wide: "0.4 of 8.2 GB". @param {number} done @param {number | null} total */
+export function partOf(done, total) {
+  if (!total) return sizeOf(done) || "0 B";
+  const power = powerOf(total);
+  return `${power > 0 && total / 1000 ** power < 100 ? (done / 1000 ** power).toFixed(1) : inUnit(done, power)} of ${sizeOf(total)}`;
+}
+
+/** How far a download is, how fast, and how long it takes yet. @param {NonNullable<ModelInfo["download"]>} download */
+export function transferOf({ done, total, bytes_per_s, left_s }) {
+  return [partOf(done, total), bytes_per_s && `${sizeOf(bytes_per_s)}/s`, left_s !== null && leftOf(left_s)].filter(Boolean).map(String);
+}
+
+/** In steps that don't twitch. @param {number} seconds */
+function leftOf(seconds) {
+  if (seconds < 55) return `${Math.max(5, Math.ceil(seconds / 5) * 5)} s left`;
+  if (seconds < 5_700) return `${Math.max(1, Math.round(seconds / 60))} min left`;
+  return `${Math.round(seconds / 3_600)} h left`;
 }
 
 /** @param {number | null} tokens */

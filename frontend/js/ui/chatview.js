@@ -3,6 +3,7 @@
  * keeps one view per exchange; it knows neither the socket nor the server.
  */
 import { failure } from "../state/sentences.js";
+import { speakers } from "../state/models.js";
 import { isLive } from "../state/turn.js";
 import { announce, announceEnd } from "./announce.js";
 import { arrange, byId, h, icon, setAttribute } from "./dom.js";
@@ -49,6 +50,7 @@ export function createChatView(hooks) {
   function changed(turn, change) {
     if (turn) views.get(turn)?.update(change);
     else draw();
+    if (change === "state") attribute();
     if (turn) tellEnd(turn);
     if (change !== "grew") hooks.onChange();
   }
@@ -71,6 +73,7 @@ export function createChatView(hooks) {
       if (!views.has(turn)) views.set(turn, new TurnView(turn, { onRetry: hooks.onRetry, onDrawn: drawn }));
       wasLive.set(turn, isLive(turn));
     }
+    attribute();
     const nodes = turns.map((turn) => /** @type {TurnView} */ (views.get(turn)).node);
     nodes.forEach((node, i) => setAttribute(node, "data-rest", i < nodes.length - AWAKE));
     // The exchange that was to be seen is in a branch that could not be read.
@@ -79,6 +82,12 @@ export function createChatView(hooks) {
     else column.replaceChildren(status === "loading" ? waiting() : lost());
     soon(drawn);
     if (status === "ready") bring();
+  }
+
+  /** Whose words these are. */
+  function attribute() {
+    const turns = chat?.turns ?? [];
+    speakers(turns).forEach((model, i) => views.get(turns[i])?.say(model));
   }
 
   function bring() {

@@ -28,6 +28,11 @@ export function setAttribute(node, name, value) {
   else node.setAttribute(name, value === true ? "" : String(value));
 }
 
+/** Writes only what is new: whoever selects or reads it isn't disturbed. @param {Element} node @param {string} text */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 /** @param {string} id of the page's template @returns {HTMLElement} */
 export function byId(id) {
   const node = document.getElementById(id);
@@ -69,10 +74,10 @@ export function arrange(parent, nodes) {
 /** Safari ends a composition before the keydown that ended it. @param {KeyboardEvent} event */
 export const composing = (event) => event.isComposing || event.keyCode === 229;
 
-/** Up and down move through the controls of a list. @param {KeyboardEvent} event @param {HTMLElement[]} stops */
-export function walk(event, stops) {
+/** Up and down move through the controls of a list. @param {KeyboardEvent} event @param {HTMLElement[]} stops @param {Element | null} from where it is now */
+export function walk(event, stops, from = document.activeElement) {
   const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-  const at = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const at = stops.indexOf(/** @type {HTMLElement} */ (from));
   if (!step || (at < 0 && document.activeElement instanceof HTMLInputElement && step < 0)) return;
   event.preventDefault();
   stops[Math.min(stops.length - 1, Math.max(0, at + step))]?.focus();

@@ -1,109 +1,81 @@
 /**
- * The model's name in the header and the popover behind it: groups, states, stage and progress of what is
- * loading. Choosing a model is told to the app; what the server says is drawn as it comes.
+ * The model's name in the header, how far it is, and the popover that it opens. The list in the popover
+ * comes when the page has nothing better to do; this is what is there before.
  */
-import { contextOf, sizeOf, stageOf } from "../state/sentences.js";
-import { grouped, shortName } from "../state/models.js";
-import { byId, h, icon, setAttribute, walk } from "./dom.js";
+import { shortName } from "../state/models.js";
+import { byId, h, setAttribute, setText } from "./dom.js";
 
 /** @typedef {import("../types").Model} Model */
+/** @typedef {import("../types").AppState} AppState */
+/** `onLook`: the list is looked at, and is to be as it is now.
+ *  @typedef {{ onChoose: (model: Model) => void, onTend: (verb: import("../types").ModelVerb, id: string) => void, onLook: () => void }} Hooks */
 
-const FILTER_FROM = 7;
+const LOOK_MS = 2_000;
+/** Once the first screen is there: a list that is fetched when it is asked for may be asked for when the server is away. */
+const IDLE_MS = 1_000;
 /** @type {Partial<Record<import("../types").ModelState, string>>} */
-const WORDS = { recovering: "Restarting", draining: "Being unloaded", absent: "Not loaded", unloaded: "Not loaded", failed: "Could not be loaded" };
+const WORDS = {
+  recovering: "restarting", draining: "being unloaded", absent: "not on this machine", unloaded: "not loaded", paused: "download paused",
+  failed: "could not be loaded",
+};
 
-/** @param {(model: Model) => void} onChoose */
-export function createPicker(onChoose) {
+/** @param {Hooks} hooks */
+export function createPicker(hooks) {
   const button = byId("picker-button");
   const panel = byId("picker");
-  /** @type {Model[]} */
-  let models = [];
-  /** @type {string | null} */
-  let current = null;
-  let query = "";
+  /** @type {ReturnType<typeof import("./modellist.js").createModelList> | null} */
+  let list = null;
+  /** @type {Promise<void> | null} */
+  let coming = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let looking;
+  /** @type {[AppState, Model | null] | null} */
+  let shown = null;
 
   const isOpen = () => panel.matches(":popover-open");
-  const rows = () => /** @type {HTMLElement[]} */ ([...panel.querySelectorAll(".model")]);
+
+  /** The list itself, once. */
+  function bring() {
+    coming ??= import("./modellist.js").then(({ createModelList }) => {
+      list = createModelList(panel, { ...hooks, onChoose: (model) => (panel.hidePopover(), hooks.onChoose(model)) });
+      if (shown) list.update(...shown);
+      if (isOpen()) list.open();
+    }, () => {
+      coming = null;
+      panel.replaceChildren(h("p", { class: "picker-none" }, "The list could not be fetched. Open it again, or reload the page."));
+    });
+    return coming;
+  }
+  setTimeout(bring, IDLE_MS);
 
   // The button opens the panel by its popovertarget; here it is filled before and focused after.
   panel.addEventListener("beforetoggle", (event) => {
     if (event.newState !== "open") return;
-    query = "";
-    panel.querySelector("input")?.remove();
-    panel.style.setProperty("--x", `${Math.max(8, Math.min(button.getBoundingClientRect().left, innerWidth - 392))}px`);
-    fill();
+    panel.style.setProperty("--x", `${button.getBoundingClientRect().left}px`);
+    bring();
+    list?.fill();
   });
   panel.addEventListener("toggle", () => {
+    clearInterval(looking);
     button.setAttribute("aria-expanded", String(isOpen()));
     if (!isOpen()) return;
-    const first = panel.querySelector("input") ?? rows().find((r) => r.hasAttribute("aria-current")) ?? rows()[0];
-    /** @type {HTMLElement | undefined} */ (first)?.focus();
+    list?.open();
+    hooks.onLook();
+    looking = setInterval(() => document.hidden || hooks.onLook(), LOOK_MS);
   });
-  panel.addEventListener("keydown", (event) => walk(event, rows()));
-
-  function fill() {
-    const focused = document.activeElement?.getAttribute("data-model");
-    const shown = models.filter((m) => m.id.toLowerCase().includes(query));
-    const list = h("div", {}, ...grouped(shown).map(group));
-    if (!shown.length) list.append(h("p", { class: "picker-none" }, models.length ? "No model of that name." : "The list of models is on its way."));
-    const old = panel.querySelector("div");
-    if (old) old.replaceWith(list);
-    else panel.append(list);
-    const input = panel.querySelector("input");
-    if (models.length >= FILTER_FROM && !input) panel.prepend(filter());
-    if (models.length < FILTER_FROM) input?.remove();
-    if (focused) rows().find((r) => r.dataset.model === focused)?.focus();
-  }
-
-  function filter() {
-    return h("input", {
-      class: "picker-filter", type: "search", "aria-label": "Filter models", placeholder: "Filter",
-      oninput: (/** @type {Event} */ event) => {
-        query = /** @type {HTMLInputElement} */ (event.target).value.trim().toLowerCase();
-        fill();
-      },
-    });
-  }
-
-  /** @param {{name: string, models: Model[]}} part @param {number} index */
-  function group(part, index) {
-    const id = `models-${index}`;
-    return h("div", { role: "group", "aria-labelledby": id }, h("div", { class: "picker-group", id }, part.name), ...part.models.map(row));
-  }
-
-  /** @param {Model} model */
-  function row(model) {
-    const info = model.tokenwire;
-    const busy = info.state === "loading" || info.state === "downloading";
-    const chosen = model.id === current;
-    const stage = busy ? stageOf(info) : info.state === "failed" ? info.detail ?? WORDS.failed ?? "" : "";
-    const facts = [sizeOf(info.size_bytes), contextOf(info.context_length), busy ? "" : WORDS[info.state]].filter(Boolean);
-    const node = h("button", {
-      type: "button", class: "model", "data-model": model.id, "data-state": info.state, "aria-current": chosen ? "true" : null,
-      onclick: () => (panel.hidePopover(), onChoose(model)),
-    },
-    h("span", { class: "dot", "data-state": info.state }), h("span", { class: "model-name" }, shortName(model.id)),
-    chosen ? icon("check") : h("span"), h("span", { class: "model-about" }, facts.join(" · ")),
-    h("span", { class: "model-stage" }, stage), busy && bar(info.progress));
-    return node;
-  }
-
-  /** @param {number | null} share */
-  function bar(share) {
-    const node = h("span", { class: "model-bar", "aria-hidden": "true" });
-    node.style.setProperty("--share", String(share ?? 0.05));
-    return node;
-  }
 
   return {
-    /** @param {Model[]} list @param {Model | null} chosen */
-    update(list, chosen) {
-      models = list;
-      current = chosen?.id ?? null;
-      byId("model-name").textContent = chosen ? shortName(chosen.id) : "Tokenwire";
-      setAttribute(byId("model-dot"), "data-state", chosen?.tokenwire.state);
-      button.setAttribute("aria-label", chosen ? `Model: ${chosen.id}, ${(WORDS[chosen.tokenwire.state] ?? chosen.tokenwire.state).toLowerCase()}` : "Choose a model");
-      if (isOpen()) fill();
+    /** @param {AppState} state @param {Model | null} chosen */
+    update(state, chosen) {
+      shown = [state, chosen];
+      const info = chosen?.tokenwire;
+      const busy = info?.state === "loading" || info?.state === "downloading";
+      setText(byId("model-name"), chosen ? shortName(chosen.id) : "Tokenwire");
+      setText(byId("model-share"), busy && typeof info.progress === "number" ? `${Math.round(info.progress * 100)} %` : "");
+      setAttribute(byId("model-dot"), "data-state", info?.state);
+      // Without the share: a name that changes is read aloud to whoever is on the button.
+      setAttribute(button, "aria-label", chosen && info ? `Model: ${chosen.id}, ${WORDS[info.state] ?? info.state}` : "Choose a model");
+      list?.update(state, chosen);
     },
   };
 }

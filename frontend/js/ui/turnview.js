@@ -2,11 +2,12 @@
  * One exchange on screen. It draws a Turn and follows it; what a click means is told to the chat view.
  */
 import { createStream } from "../md/stream.js";
+import { shortName } from "../state/models.js";
 import { endNote, failure, meta } from "../state/sentences.js";
 import { isLive } from "../state/turn.js";
 import { finishCode } from "./code.js";
 import { copyButton } from "./copy.js";
-import { h, icon, iconButton, setAttribute } from "./dom.js";
+import { h, icon, iconButton, setAttribute, setText } from "./dom.js";
 import { soon } from "./frame.js";
 
 /** @typedef {import("../types").Turn} Turn */
@@ -18,6 +19,7 @@ const UNSAVED = "This answer could not be saved yet. The server keeps trying; co
 export class TurnView {
   #turn;
   #hooks;
+  #speaker = h("p", { class: "speaker", hidden: true });
   #written = h("div", { class: "md written" });
   #note = h("p", { class: "note", hidden: true });
   #unsaved = h("p", { class: "note", hidden: true }, UNSAVED);
@@ -36,7 +38,7 @@ export class TurnView {
     this.#hooks = hooks;
     this.#tools = h("div", { class: "tools" }, copyButton(() => turn.text, "Copy answer"), this.#infoButton(), this.#meta);
     this.#answer = h("article", { class: "answer", "aria-label": "Answer", tabindex: "-1" },
-      this.#written, this.#note, this.#unsaved, this.#trouble, this.#tools);
+      this.#speaker, this.#written, this.#note, this.#unsaved, this.#trouble, this.#tools);
     this.node = h("section", { class: "turn" }, this.#ask(), this.#answer);
     this.#draw();
   }
@@ -61,6 +63,13 @@ export class TurnView {
     if (change === "reset") this.#restart();
     if (!document.hidden || isLive(this.#turn)) soon(this.#draw);
     else this.#draw();
+  }
+
+  /** @param {string | null} model whose words these are, where that is worth a line */
+  say(model) {
+    this.#speaker.hidden = model === null;
+    setText(this.#speaker, model ? shortName(model) : "");
+    this.#speaker.title = model ?? "";
   }
 
   focus() {
