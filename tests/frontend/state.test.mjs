@@ -214,7 +214,8 @@ test("what is read aloud of a model is its changes and each quarter of a downloa
     [null, "m: 25 % downloaded", "m: 75 % downloaded", null, null]);
   assert.equal(news(at(1), { state: "unloaded" }), "m is downloaded");
   assert.equal(news({ state: "loading" }, { state: "ready" }), "m is loaded");
-  assert.equal(news({ state: "draining" }, { state: "unloaded" }), "m is not loaded any more");
+  assert.deepEqual(["draining", "loading", "absent", "failed"].map((state) => news({ state }, { state: "unloaded" })),
+    ["m is not loaded any more", "m is not being loaded any more", "m is downloaded", null]);
   assert.equal(news(at(0.5), { state: "paused", reason: "The disk is full." }), "The download of m has stopped. The disk is full.");
   assert.equal(news({ state: "ready" }, { state: "recovering" }), null);
 });

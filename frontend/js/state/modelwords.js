@@ -132,6 +132,12 @@ export function hintOf({ tokenwire: info }, { verb }) {
   return verb === "unload" && answersOn(info) > 0 ? "It is unloaded when its answers have ended" : null;
 }
 
+/** @param {string} name @param {ModelInfo} before */
+function restNews(name, before) {
+  if (isLoaded(before)) return `${name} is ${before.state === "loading" ? "not being loaded" : "not loaded"} any more`;
+  return before.state === "failed" ? null : `${name} is downloaded`;
+}
+
 /**
  * What is worth a word to someone who doesn't see the list: an end, a beginning, a quarter of the way.
  * @param {Model} before @param {Model} after @returns {string | null}
@@ -144,8 +150,8 @@ export function newsOf({ tokenwire: before }, { id, tokenwire: after }) {
     return passed ? `${name}: ${quarter(after) * 25} % downloaded` : null;
   }
   switch (after.state) {
-    case "ready": return before.state === "loading" ? `${name} is loaded` : null;
-    case "unloaded": return before.state === "downloading" ? `${name} is downloaded` : `${name} is not loaded any more`;
+    case "ready": return before.state === "recovering" ? null : `${name} is loaded`;
+    case "unloaded": return restNews(name, before);
     case "loading": return `Loading ${name}`;
     case "downloading": return `Downloading ${name}`;
     case "absent": return `${name} is not being downloaded any more`;

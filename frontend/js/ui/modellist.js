@@ -40,6 +40,8 @@ export function createModelList(panel, hooks) {
 
   panel.replaceChildren(h("div", { class: "search picker-search" }, icon("search"), field), body);
   panel.addEventListener("keydown", (event) => {
+    // A key that is held would go on with what has the focus after its first press.
+    if (event.repeat && event.key === "Enter") event.preventDefault();
     // The key's own click would be on what has the focus then.
     if (event.target === field && event.key === "Enter" && !composing(event)) (event.preventDefault(), stops()[1]?.focus());
     const row = document.activeElement?.closest(".model-row")?.querySelector(".model");
@@ -50,7 +52,7 @@ export function createModelList(panel, hooks) {
   const stops = () => [field, .../** @type {NodeListOf<HTMLElement>} */ (body.querySelectorAll(".model, .model-offer"))];
 
   function draw() {
-    if (!state || !isOpen()) return;
+    if (!state) return;
     const { models, refusals } = state;
     const focused = /** @type {HTMLElement | null} */ (document.activeElement);
     const row = focused?.closest(".model-row")?.querySelector(".model");
@@ -65,12 +67,14 @@ export function createModelList(panel, hooks) {
     settle([focused, row, field]);
   }
 
+  const drawOpen = () => isOpen() && draw();
+
   /** A row keeps the focus when it moves to another group; of what is gone, the search takes it. @param {(Element | null | undefined)[]} stays the first that is still there */
   function settle(stays) {
     const seen = wanted && rows.get(wanted);
     if (seen) {
       wanted = null;
-      seen.choice.focus();
+      if (stays[0] === offer) seen.choice.focus();
     } else if (stays[0] !== document.activeElement && !panel.contains(document.activeElement)) {
       /** @type {HTMLElement | undefined} */ (stays.find((node) => node?.isConnected))?.focus({ preventScroll: true });
     }
@@ -119,12 +123,14 @@ export function createModelList(panel, hooks) {
       field.value = "";
       wanted = null;
       rows.forEach((row) => row.rest());
+      draw();
     },
     /** It is seen: what a person is likely to want next has the focus. */
     open() {
       draw();
       const mine = /** @type {HTMLElement | null} */ (body.querySelector(".model[aria-current]"));
       const many = (state?.models.length ?? 0) > 6;
+      body.scrollTop = 0;
       mine?.scrollIntoView({ block: "nearest" });
       (many && !touch.matches ? field : mine ?? stops()[1] ?? field).focus({ preventScroll: true });
     },
@@ -133,7 +139,7 @@ export function createModelList(panel, hooks) {
       tellNews(next);
       state = next;
       current = chosen;
-      soon(draw);
+      soon(drawOpen);
     },
   };
 }
