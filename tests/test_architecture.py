@@ -71,6 +71,8 @@ HOMES: dict[str, set[str]] = {
     "alembic": {"history"},
     "websockets": {"terminal"},
     "rich": {"terminal", "__main__"},
+    "huggingface_hub": {"engine.fetch"},
+    "httpx2": {"engine.fetch"},
 }
 
 # Rooms that stay away from parts of the standard library: wire is pure, generation has no sockets.

@@ -188,3 +188,16 @@ def test_an_engine_process_takes_what_travelled_with_its_configuration(
     assert take_environment(config) == {}
     assert take_environment({ENVIRONMENT_KEY: {"A": "1"}}) == {"A": "1"}
     assert variables["A"] == "1"
+
+
+def test_what_the_user_has_set_is_known_afterwards(
+    tmp_path: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_ours", {})
+    variables |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "secret", "TOKENWIRE_DEVICE": "cpu"}
+    before = dict(variables)
+
+    prepare(tmp_path, log_level="info")
+    prepare(tmp_path, log_level="info")
+    assert variables["HF_HUB_OFFLINE"] == "1"
+    assert environment.users_environment() == before

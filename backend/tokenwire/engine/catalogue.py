@@ -8,7 +8,6 @@ can't be served is listed with the reason, not hidden.
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from tokenwire.engine.base import Capabilities
 from tokenwire.engine.curated import CURATED
 from tokenwire.engine.families import parser_names, read_object
+from tokenwire.engine.hub_cache import whole_models
 from tokenwire.engine.models import ModelInfo
 from tokenwire.engine.options import NO_OPTIONS
 
@@ -86,7 +86,7 @@ def _here(
             yield id, Path(option.path).expanduser(), {}
     for parent in (data_dir / "models", *(Path(folder).expanduser() for folder in folders)):
         yield from ((folder.name, folder, {}) for folder in _folders(parent))
-    for name, folder in _hugging_face_cache():
+    for name, folder in whole_models():
         yield name, folder, {"source": "cache", "owned_by": name.split("/", 1)[0]}
 
 
@@ -194,14 +194,3 @@ def _capabilities(parsers: ParserNames) -> Capabilities:
 
 def _folders(parent: Path) -> list[Path]:
     return sorted(p for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
-
-
-def _hugging_face_cache() -> Iterator[tuple[str, Path]]:
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    for repo in _folders(hub):
-        if not repo.name.startswith("models--"):
-            continue
-        main = repo / "refs" / "main"
-        if main.is_file() and (folder := repo / "snapshots" / main.read_text().strip()).is_dir():
-            yield repo.name.removeprefix("models--").replace("--", "/"), folder

@@ -32,6 +32,8 @@ _RUN_PATH_BYTES = 60
 # Under this name a model's own environment travels to its engine process, in vLLM's
 # additional_config: a child of the forkserver has the environment of the forkserver's start.
 ENVIRONMENT_KEY = "tokenwire_environment"
+# What `prepare` has set, and the user had not.
+_ours: dict[str, str] = {}
 
 
 def is_cpu_build() -> bool:
@@ -88,7 +90,13 @@ def prepare(run_dir: Path, *, log_level: str) -> None:
         # One OpenMP thread per core decodes about 1.3 times as fast as vLLM's default of cores - 1.
         values["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
     for name, value in values.items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = _ours[name] = value
+
+
+def users_environment() -> dict[str, str]:
+    """The environment as the user has set it, for a child that isn't vLLM."""
+    return {name: value for name, value in os.environ.items() if _ours.get(name) != value}
 
 
 @contextmanager
