@@ -27,3 +27,17 @@ def test_large_numbers_are_not_rounded() -> None:
     metrics.gauge("tokens", "Tokens", lambda: 12_345_678)
 
     assert "tokens 12345678\n" in metrics.text()
+
+
+def test_numbers_of_one_name_are_told_apart_by_their_labels() -> None:
+    metrics = Metrics()
+    metrics.family(
+        "made", "counter", "Made", lambda: [({"model": 'a"b\n\\'}, 1), ({"model": "c"}, 2)]
+    )
+
+    assert metrics.text().splitlines() == [
+        "# HELP made Made",
+        "# TYPE made counter",
+        'made{model="a\\"b\\n\\\\"} 1',
+        'made{model="c"} 2',
+    ]

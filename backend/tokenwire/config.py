@@ -77,7 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_running: Positive = 256
     max_waiting: Positive = 2048
     max_waiting_per_user: Positive = 512
-    max_loaded_models: Positive = 2
+    max_loaded_models: Positive = 4
     keep_alive: Seconds | None = None
     memory_bytes: Positive | None = None
     model_folders: tuple[str, ...] = ()

@@ -21,11 +21,13 @@ import uvloop
 from hypercorn.asyncio import serve as hypercorn_serve  # pyright: ignore[reportUnknownVariableType]
 from hypercorn.config import Config
 
-from tokenwire import compat
-from tokenwire.engine.catalogue import find_models
+from tokenwire import compat, numbers
+from tokenwire.engine.downloads import Downloads
 from tokenwire.engine.families import ParserNames
 from tokenwire.engine.launch import EngineOptions, VllmEngines
+from tokenwire.engine.library import LocalLibrary
 from tokenwire.engine.options import ModelOptions
+from tokenwire.engine.residents import Bounds
 from tokenwire.engine.supervisor import Supervisor
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
@@ -116,12 +118,18 @@ async def _serve(
 @asynccontextmanager
 async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_House]:
     options = _engine_options(settings, run_dir)
-    models, default = find_models(settings.data_path, settings.model, options.models)
+    library = LocalLibrary(
+        settings.data_path,
+        Downloads(),
+        named=settings.model,
+        options=options.models,
+        folders=settings.model_folders,
+    )
     store, records, unfinished = await _open_history(settings.data_path / "tokenwire.db")
     engines = VllmEngines(options)
     async with asyncio.TaskGroup() as tasks:
         supervisor = Supervisor(
-            models, default, engines.start, tasks=tasks, max_loaded=settings.max_loaded_models
+            library.default, engines, library, tasks=tasks, bounds=_bounds(settings)
         )
         writing = tasks.create_task(store.run(), name="history writer")
         generations = _generations(settings, supervisor, records, tasks)
@@ -137,7 +145,7 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
             tasks.create_task(parts.sockets.run(), name="sockets"),
         ]
         engines.preimport()
-        supervisor.load(default)
+        _load_first(supervisor)
         if count := await generations.take_up(unfinished):
             log.warning("%d answers that were running go on.", count)
         try:
@@ -192,6 +200,22 @@ def _model_options(model: Model) -> ModelOptions:
     )
 
 
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(max_loaded=settings.max_loaded_models, keep_alive_s=settings.keep_alive)
+
+
+def _load_first(supervisor: Supervisor) -> None:
+    """The default model, which may have to be fetched, and those that are pinned."""
+    default = supervisor.state(supervisor.default).info
+    if default.path:
+        supervisor.load(default.id)
+    else:
+        supervisor.download(default.id, then_load=True)
+    for state in supervisor.states():
+        if state.info.pinned and state.info.path:
+            supervisor.load(state.info.id)
+
+
 def _generations(
     settings: Settings, supervisor: Supervisor, records: StoredRecords, tasks: asyncio.TaskGroup
 ) -> Generations:
@@ -213,9 +237,7 @@ def _parts(
     hub: Hub,
 ) -> Parts:
     metrics = Metrics()
-    metrics.gauge("tokenwire_running", "Answers that are being made", lambda: generations.running)
-    metrics.gauge("tokenwire_tasks", "Tasks of the event loop", lambda: len(asyncio.all_tasks()))
-    metrics.gauge("tokenwire_waiting", "Requests in the line", lambda: generations.waiting)
+    numbers.install(metrics, generations, supervisor)
     return Parts(
         generations=generations,
         steering=steering,

@@ -75,6 +75,12 @@ class VllmEngines:
         """Begin to import vLLM in the engine thread, so that the first start finds it done."""
         self._thread.submit(_import_vllm)
 
+    async def check(self, info: ModelInfo) -> None:
+        pass
+
+    def need(self, info: ModelInfo) -> int | None:
+        return None
+
     async def start(self, info: ModelInfo, on_stage: Callable[[Stage], None]) -> VllmEngine:
         """Start an engine process for `info` and wait until it can generate.
 

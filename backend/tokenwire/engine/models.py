@@ -31,12 +31,23 @@ ModelPhase = Literal[
 ModelSource = Literal["demo", "folder", "cache", "hub", "adapter"]
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """How far a download is. Bytes of all its files; `total` None until the hub has told."""
+
+    done: int
+    total: int | None
+    bytes_per_s: float | None = None
+    left_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
     """What could run, before it runs. `path` is its folder, empty while it isn't on this machine;
     `size_bytes` that of the weights; `max_output_tokens` the most that its maker has an answer be;
     `problem` why it can never be served; `keep_alive_s` how long it stays loaded unused, where that
-    was set for it. An adapter has the id of its `base` model.
+    was set for it; `half` what is here of one that was not fetched to its end. An adapter has the
+    id of its `base` model.
     """
 
     id: str
@@ -56,16 +67,7 @@ class ModelInfo:
     pinned: bool = False
     keep_alive_s: float | None = None
     base: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """How far a download is. Bytes of all its files; `total` None until the hub has told."""
-
-    done: int
-    total: int | None
-    bytes_per_s: float | None = None
-    left_s: float | None = None
+    half: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

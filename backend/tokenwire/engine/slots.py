@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tokenwire.engine.base import RunningEngine
-    from tokenwire.engine.models import ModelInfo, ModelPhase, Need, StageListener
+    from tokenwire.engine.models import (
+        EngineTotals,
+        ModelInfo,
+        ModelPhase,
+        Need,
+        StageListener,
+        Transfer,
+    )
 
 
 # Nothing is held or under way in these: what the disk says of such a model counts.
@@ -72,6 +79,7 @@ class Slots:
         return iter(tuple(self._slots.values()))
 
     def subscribe(self, listener: StageListener) -> Callable[[], None]:
+        """Hear of every change of every model, on the event loop. Returns the way to stop."""
         self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
 
@@ -104,6 +112,10 @@ class Slots:
     def states(self) -> list[ModelState]:
         return [_shown(slot, info) for slot in self._slots.values() for info in _infos(slot)]
 
+    def totals(self) -> dict[str, EngineTotals]:
+        """What each engine has done."""
+        return {slot.id: slot.engine.totals() for slot in self if slot.engine is not None}
+
     def set(self, slot: Slot, **changes: object) -> None:
         """Publish a change to all who listen, and to who holds the model."""
         slot.state = replace(slot.state, **changes)  # pyright: ignore[reportArgumentType]
@@ -112,10 +124,15 @@ class Slots:
         self._tell(slot)
 
     def rest(
-        self, slot: Slot, phase: ModelPhase, detail: str | None = None, **changes: object
+        self,
+        slot: Slot,
+        phase: ModelPhase,
+        detail: str | None = None,
+        transfer: Transfer | None = None,
+        **changes: object,
     ) -> None:
-        """Publish that nothing is under way any more."""
-        rest = {"stage": None, "progress": None, "transfer": None, "detail": detail}
+        """Publish that nothing is under way any more; `transfer`, what is here of it."""
+        rest = {"stage": None, "progress": None, "transfer": transfer, "detail": detail}
         self.set(slot, phase=phase, **rest, **changes)
 
     def put(self, info: ModelInfo) -> None:
@@ -132,7 +149,7 @@ class Slots:
         elif slot.state.info == info or not _moves(slot.state, info):
             return
         phase, detail = _resting(slot.state, info)
-        self.rest(slot, phase, detail, info=info, need=self._need(info))
+        self.rest(slot, phase, detail, info.half, info=info, need=self._need(info))
 
     def shelve(self, models: list[ModelInfo]) -> None:
         """All models that there are: puts each, and forgets those that are gone."""
@@ -166,8 +183,9 @@ def _resting(before: ModelState, info: ModelInfo) -> tuple[ModelPhase, str | Non
         return "failed", info.problem
     if info.path:
         return "unloaded", None
-    paused = before.phase == "paused"
-    return ("paused", before.detail) if paused else ("absent", None)
+    if before.phase == "paused":
+        return "paused", before.detail
+    return ("paused", "It was not fetched to its end.") if info.half else ("absent", None)
 
 
 def _infos(slot: Slot) -> tuple[ModelInfo, ...]:

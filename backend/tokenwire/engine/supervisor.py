@@ -23,7 +23,7 @@ from tokenwire.errors import EngineDead, InvalidRequest, ModelNotFound, ModelUna
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Coroutine
 
     from tokenwire.engine.base import Engine, RunningEngine
     from tokenwire.engine.models import (
@@ -60,7 +60,10 @@ class Supervisor:
         self._tasks = tasks
         self._bounds = bounds
         self._closed = False
-        self._slots = Slots(default, self._need)
+        self._slots = slots = Slots(default, self._need)
+        # What is only looked up: see there.
+        self.states, self.state, self.totals = slots.states, slots.state, slots.totals
+        self.resolve, self.subscribe = slots.resolve, slots.subscribe
         self._residents = Residents(self._slots, bounds, tasks)
         # One load at a time, so that each sees what the others have taken.
         self._one = asyncio.Lock()
@@ -70,19 +73,6 @@ class Supervisor:
     @property
     def default(self) -> str:
         return self._slots.default
-
-    def states(self) -> list[ModelState]:
-        return self._slots.states()
-
-    def state(self, model: str) -> ModelState:
-        return self._slots.state(model)
-
-    def subscribe(self, listener: StageListener) -> Callable[[], None]:
-        """Hear of every change of every model, on the event loop. Returns the way to stop."""
-        return self._slots.subscribe(listener)
-
-    def resolve(self, name: str | None) -> str:
-        return self._slots.resolve(name)
 
     def ready(self, model: str) -> Engine | None:
         slot, adapter = self._slots.home(model)
@@ -232,16 +222,20 @@ class Supervisor:
             await self._library.fetch(slot.id, tell)
             await self.refresh()
         except asyncio.CancelledError:
-            self._slots.rest(slot, "paused", "It was stopped before its end.")
+            self._paused(slot, "It was stopped before its end.")
             raise
         except Exception as error:  # a task's top: a failed download must not end the server
             if not isinstance(error, DownloadStopped):
                 log.exception("The download of %s failed", slot.id)
-            self._slots.rest(slot, "paused", str(error) or type(error).__name__)
+            self._paused(slot, str(error) or type(error).__name__)
         finally:
             slot.work = None
         if slot.state.phase == "unloaded" and (then_load or slot.wanted):
             self.load(slot.id)
+
+    def _paused(self, slot: Slot, why: str) -> None:
+        here = slot.state.transfer
+        self._slots.rest(slot, "paused", why, Transfer(here.done, here.total) if here else None)
 
     async def _load(self, slot: Slot) -> None:
         info = slot.state.info

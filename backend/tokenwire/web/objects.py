@@ -39,6 +39,7 @@ def model_object(state: ModelState) -> JsonObject:
             "capabilities": asdict(info.capabilities),
             "size_bytes": info.size_bytes,
             "needs_bytes": need.bytes if need else None,
+            "servable": info.problem is None,
             "fits": need.problem is None if need else None,
             "source": info.source,
             "base": info.base,

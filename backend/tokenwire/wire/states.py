@@ -41,7 +41,8 @@ class EngineNumbers(Struct, kw_only=True):
 
 class ModelNotes(ModelStage, kw_only=True):
     """What this server adds to a model: where it stands, and what it can do. `reason` is why it
-    can't be used as it stands: it failed, its download stopped, it doesn't fit (`fits`).
+    can't be used as it stands: it failed, its download stopped, it doesn't fit (`fits`), it
+    can never be served (`servable`).
     """
 
     reason: str | None
@@ -55,6 +56,7 @@ class ModelNotes(ModelStage, kw_only=True):
     capabilities: Capabilities
     size_bytes: int | None
     needs_bytes: int | None
+    servable: bool
     fits: bool | None
     source: Literal["demo", "folder", "cache", "hub", "adapter"]
     base: str | None
