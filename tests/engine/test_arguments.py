@@ -11,6 +11,8 @@ import pytest
 
 from tokenwire.engine.arguments import (
     EXECUTOR,
+    PARALLEL_EXECUTOR,
+    WORKER,
     cpu_dtype,
     engine_arguments,
     refuse_unknown,
@@ -21,9 +23,8 @@ from tokenwire.engine.base import EngineLimits, JsonObject, Prompt, Sampling
 from tokenwire.engine.environment import ENVIRONMENT_KEY
 from tokenwire.engine.launch import EngineOptions
 from tokenwire.engine.models import ModelInfo
-from tokenwire.engine.options import ModelOptions
+from tokenwire.engine.options import ModelOptions, WrongSetting
 from tokenwire.engine.progress import PROGRESS_KEY
-from tokenwire.errors import ModelUnavailable
 
 
 CONFIG = {"num_attention_heads": 4, "hidden_size": 256, "num_hidden_layers": 4}
@@ -71,12 +72,29 @@ def test_its_environment_travels_with_the_configuration(info: ModelInfo) -> None
     }
 
 
+@pytest.mark.parametrize("name", ["tensor_parallel_size", "pipeline_parallel_size"])
+def test_a_model_of_several_ranks_has_a_process_for_each(
+    name: str, info: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKENWIRE_DEVICE", "cpu")
+    ray = {name: 2, "distributed_executor_backend": "ray"}
+
+    alone, two = arguments(info), arguments(info, ModelOptions(engine_args={name: 2}))
+
+    assert "worker_extension_cls" not in alone
+    assert two["distributed_executor_backend"] == PARALLEL_EXECUTOR
+    assert two["worker_extension_cls"] == WORKER
+    # Each has room for all tokens, of its part of the model.
+    assert two["kv_cache_memory_bytes"] == alone["kv_cache_memory_bytes"] // 2
+    assert arguments(info, ModelOptions(engine_args=ray))["distributed_executor_backend"] == "ray"
+
+
 def test_an_argument_that_no_engine_has_is_refused_by_its_name() -> None:
     known = ["tensor_parallel_size", "dtype"]
     refuse_unknown(["dtype"], known)
-    with pytest.raises(ModelUnavailable, match="'tensor_size'; did you mean 'tensor_parallel_si"):
+    with pytest.raises(WrongSetting, match="'tensor_size'; did you mean 'tensor_parallel_si"):
         refuse_unknown(["dtype", "tensor_size"], known)
-    with pytest.raises(ModelUnavailable, match=r"no engine argument 'xyz'\.$"):
+    with pytest.raises(WrongSetting, match=r"no engine argument 'xyz'\.$"):
         refuse_unknown(["xyz"], known)
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tokenwire.engine.families import ParserNames, parser_names
-from tokenwire.engine.options import NO_OPTIONS, ModelOptions
-from tokenwire.errors import ModelUnavailable
+from tokenwire.engine.options import NO_OPTIONS, ModelOptions, WrongSetting
 
 
 TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
@@ -31,7 +30,7 @@ def test_a_template_is_jinja_or_the_path_of_a_file_of_it(
 
 @pytest.mark.parametrize("given", ["none.jinja", "", "a\0b"])
 def test_a_template_that_can_not_be_read_is_refused_with_a_sentence(given: str) -> None:
-    with pytest.raises(ModelUnavailable, match="its chat_template can't be read"):
+    with pytest.raises(WrongSetting, match="its chat_template can't be read"):
         ModelOptions(chat_template=given).template()
 
 

@@ -19,7 +19,7 @@ from support.server import engines_of, wait_gone
 from tokenwire.engine.base import Delta, Prompt, Sampling
 from tokenwire.engine.launch import VllmEngines
 from tokenwire.engine.models import LiveNumbers, ModelInfo
-from tokenwire.engine.options import ModelOptions
+from tokenwire.engine.options import ModelOptions, WrongSetting
 from tokenwire.engine.vllm import VllmEngine
 from tokenwire.errors import ModelUnavailable
 
@@ -151,5 +151,5 @@ async def test_settings_that_are_wrong_are_refused_with_a_sentence(
         "lost could not be loaded: its chat_template can't be read: "
     )
     monkeypatch.setattr(room.engine, "_options", replace(OWN, chat_template=BROKEN))
-    with pytest.raises(ModelUnavailable, match=r"its chat_template can't be used: .*endfor"):
+    with pytest.raises(WrongSetting, match=r"its chat_template can't be used: .*endfor"):
         await room.engine.try_settings()

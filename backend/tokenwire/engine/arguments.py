@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tokenwire.engine.environment import ENVIRONMENT_KEY, is_cpu_build
-from tokenwire.engine.options import NO_OPTIONS
+from tokenwire.engine.options import NO_OPTIONS, WrongSetting
 from tokenwire.engine.progress import MIB, PROGRESS_KEY
-from tokenwire.errors import ModelUnavailable
 
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 
 EXECUTOR = "tokenwire.engine.executor.TokenwireExecutor"
+PARALLEL_EXECUTOR = "tokenwire.engine.executor.TokenwireParallelExecutor"
+WORKER = "tokenwire.engine.worker.Worker"
 CPU_KV_TOKENS = 65_536
 CPU_MAX_CONTEXT = 32_768
 # How far an engine process that computes on the server's own cores goes behind the server.
@@ -52,6 +53,7 @@ def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) ->
     """
     own = options.models.get(info.id, NO_OPTIONS)
     given = {**options.engine_args, **own.engine_args}
+    ranks = given.get("tensor_parallel_size", 1) * given.get("pipeline_parallel_size", 1)
     args: dict[str, Any] = {
         "model": info.path,
         "max_num_seqs": options.max_running,
@@ -60,17 +62,21 @@ def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) ->
         "enable_log_requests": False,
         "use_tqdm_on_load": False,
     }
+    if ranks > 1:
+        args["distributed_executor_backend"] = PARALLEL_EXECUTOR
+        args["worker_extension_cls"] = WORKER
     if is_cpu_build():
-        args |= _cpu_arguments(options, info)
+        args |= _cpu_arguments(options, info, ranks)
     elif options.max_model_len:
         args["max_model_len"] = options.max_model_len
     ours = {PROGRESS_KEY: str(progress), ENVIRONMENT_KEY: dict(own.environment)}
     return args | given | {"additional_config": {**(given.get("additional_config") or {}), **ours}}
 
 
-def _cpu_arguments(options: EngineOptions, info: ModelInfo) -> dict[str, Any]:
+def _cpu_arguments(options: EngineOptions, info: ModelInfo, ranks: int) -> dict[str, Any]:
     context = min(options.max_model_len or CPU_MAX_CONTEXT, info.context_length or 2048)
     dtype = cpu_dtype(info)
+    kv_bytes = options.kv_cache_bytes or _cpu_kv_bytes(info, context, dtype)
     return {
         "dtype": dtype,
         "enforce_eager": True,
@@ -79,17 +85,18 @@ def _cpu_arguments(options: EngineOptions, info: ModelInfo) -> dict[str, Any]:
         # vLLM's 128 would never find a short chat in the prefix cache: it keeps whole
         # blocks only. 32 is the least that the CPU kernels take.
         "block_size": 32,
-        "kv_cache_memory_bytes": options.kv_cache_bytes or _cpu_kv_bytes(info, context, dtype),
+        # Each rank takes as much, for its part of the model.
+        "kv_cache_memory_bytes": kv_bytes // ranks,
     }
 
 
 def refuse_unknown(arguments: Iterable[str], known: Collection[str]) -> None:
-    """Raises ModelUnavailable for the first that no engine has."""
+    """Raises WrongSetting for the first that no engine has."""
     for name in arguments:
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise ModelUnavailable(f"vLLM has no engine argument {name!r}{hint}")
+            raise WrongSetting(f"vLLM has no engine argument {name!r}{hint}")
 
 
 def with_system(messages: list[JsonObject], prompt: str | None) -> list[JsonObject]:

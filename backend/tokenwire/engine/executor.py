@@ -1,7 +1,7 @@
 """Runs inside the engine-core process: dies with the server, reports the loading stages, installs
-the hooks.
+the hooks; and sees to the processes of a model that is spread over several.
 
-vLLM finds `TokenwireExecutor` by its dotted path. This file refuses to know the server: it speaks
+vLLM finds the executors by their dotted paths. This file refuses to know the server: it speaks
 to it by datagrams to a socket whose path comes in the environment or in `additional_config`, and
 a report that can't be sent is dropped, so progress never breaks a load.
 """
@@ -12,6 +12,7 @@ a report that can't be sent is dropped, so progress never breaks a load.
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
 import os
@@ -19,39 +20,48 @@ import signal
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 from vllm.model_executor.model_loader.default_loader import DefaultModelLoader
+from vllm.platforms import current_platform
+from vllm.utils.ompmultiprocessing import OMPProcessManager
+from vllm.v1.executor.abstract import Executor
+from vllm.v1.executor.multiproc_executor import MultiprocExecutor, WorkerProc
 from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
+from tokenwire.engine.environment import ENVIRONMENT_KEY
 from tokenwire.engine.hooks import install_hooks
 from tokenwire.engine.progress import PROGRESS_KEY
 
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
-    import torch
-    from vllm.config import ModelConfig
+    from vllm.config import ModelConfig, VllmConfig
 
 
 REPORT_EVERY_S = 0.1
+START_METHOD = "VLLM_WORKER_MULTIPROC_METHOD"
 
-_watching = False
+# The process that watches: one that is forked from it does not.
+_watching = 0
 
 
 def die_with_server() -> None:
-    """Kill this process when the server is gone, however it went.
+    """Kill this process when the one that started it is gone, however it went: the server or, of a
+    worker, the engine process.
 
     PR_SET_PDEATHSIG does not do under a forkserver (the parent is the forkserver, and a living
-    child keeps that alive); the sentinel of the parent process is a pipe that only the server
-    holds.
+    child keeps that alive); the sentinel of the parent process is a pipe that only the parent
+    holds, and the siblings that were forked from it later, which go first.
     """
     global _watching
     parent = multiprocessing.parent_process()
-    if _watching or parent is None:
+    if _watching == os.getpid() or parent is None:
         return
-    _watching = True
+    _watching = os.getpid()
 
     def watch() -> None:
         parent.join()
@@ -63,6 +73,9 @@ def die_with_server() -> None:
 class _Reporter:
     """Sends stages to the server; drops what can't be sent."""
 
+    # One of the workers tells how far all are.
+    silent: ClassVar[bool] = False
+
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if path else None
@@ -70,7 +83,7 @@ class _Reporter:
             self._socket.settimeout(0)
 
     def __call__(self, stage: str, **values: object) -> None:
-        if self._socket is None or self._path is None:
+        if self.silent or self._socket is None or self._path is None:
             return
         try:
             self._socket.sendto(json.dumps({"stage": stage, **values}).encode(), self._path)
@@ -96,8 +109,8 @@ def _count_weight_bytes(report: _Reporter) -> None:
     DefaultModelLoader.get_all_weights = counted
 
 
-class TokenwireExecutor(UniProcExecutor):
-    """vLLM's single-process executor with our stages around its own."""
+class _WatchedExecutor(Executor):
+    """What our executors do around vLLM's own stages."""
 
     def _init_executor(self) -> None:
         die_with_server()
@@ -107,7 +120,7 @@ class TokenwireExecutor(UniProcExecutor):
         self._report = _Reporter(path if isinstance(path, str) else None)
         _count_weight_bytes(self._report)
         self._report("init_device")
-        super()._init_executor()
+        super()._init_executor()  # pyright: ignore[reportAbstractUsage] - it is vLLM's, by the class
 
     def determine_available_memory(self) -> list[int]:
         self._report("profile")
@@ -120,3 +133,54 @@ class TokenwireExecutor(UniProcExecutor):
     def compile_or_warm_up_model(self) -> Any:
         self._report("warmup")
         return super().compile_or_warm_up_model()
+
+
+class TokenwireExecutor(_WatchedExecutor, UniProcExecutor):
+    """vLLM's single-process executor with our stages around its own."""
+
+
+class TokenwireParallelExecutor(_WatchedExecutor, MultiprocExecutor):
+    """vLLM's executor of a process for each rank, with the same."""
+
+    def _init_executor(self) -> None:
+        if current_platform.is_cpu():
+            # A fork of this process has all that it has imported, and its hooks: it is there at
+            # once. vLLM asks for a fresh one, which imports everything again.
+            extra: Any = self.vllm_config.additional_config
+            os.environ[START_METHOD] = extra[ENVIRONMENT_KEY].get(START_METHOD, "fork")
+        WorkerProc.worker_main = staticmethod(_own_worker(WorkerProc.worker_main))
+        super()._init_executor()
+        if current_platform.is_cpu():
+            self.collective_rpc(_unname_shared_memory)
+
+
+def _own_worker(run: Callable[..., None]) -> Callable[..., None]:
+    # wraps() keeps __qualname__ and __module__: where workers are spawned, the name is what
+    # travels, and it is vLLM's own function that is found by it. `worker.py` sees to those.
+    @functools.wraps(run)
+    def worker_main(*args: Any, **kwargs: Any) -> None:
+        die_with_server()
+        _Reporter.silent = kwargs["rank"] > 0
+        if current_platform.is_cpu():
+            _bind(kwargs["vllm_config"], kwargs["local_rank"])
+        run(*args, **kwargs)
+
+    return worker_main
+
+
+def _unname_shared_memory(_: object) -> None:
+    """In a worker, when all have opened what they share: without its name it goes with them,
+    however they end. vLLM would leave it for good.
+    """
+    if ident := os.environ.get("VLLM_DIST_IDENT"):
+        for segment in Path("/dev/shm").glob(f"{ident}-*"):
+            segment.unlink(missing_ok=True)
+
+
+def _bind(config: VllmConfig, local_rank: int) -> None:
+    """Give a worker its cores. vLLM does by variables that OpenMP reads when it is loaded, which in
+    a forked process it is.
+    """
+    if cores := OMPProcessManager(config).cpu_lists:
+        os.sched_setaffinity(0, cores[local_rank])
+        torch.set_num_threads(len(cores[local_rank]))

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenwire.errors import ModelUnavailable
-
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokenwire.engine.families import ParserNames
+
+
+class WrongSetting(ValueError):  # noqa: N818 - named for what is wrong
+    """A setting of a model that can't be in force; the text says why, to stand after its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +44,8 @@ class ModelOptions:
     adapters: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def template(self) -> str | None:
-        """The text of the chat template, None where none is set. Raises ModelUnavailable where it
-        is the path of a file that can't be read.
+        """The text of the chat template, None where none is set. Raises WrongSetting where it is
+        the path of a file that can't be read.
         """
         given = self.chat_template
         # No template says nothing of the messages, and hardly a path has a brace.
@@ -52,7 +54,7 @@ class ModelOptions:
         try:
             return Path(given).expanduser().read_text()
         except (OSError, ValueError) as error:
-            raise ModelUnavailable(f"its chat_template can't be read: {error}") from error
+            raise WrongSetting(f"its chat_template can't be read: {error}") from error
 
 
 NO_OPTIONS = ModelOptions()

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 from tokenwire.engine.answer import ENDED, Answer
 from tokenwire.engine.arguments import sampling_arguments, template_keywords, with_system
 from tokenwire.engine.base import PLAIN, Delta, EngineLimits, FinishReason, Form, Prompt
-from tokenwire.engine.options import NO_OPTIONS
-from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest, ModelUnavailable
+from tokenwire.engine.options import NO_OPTIONS, WrongSetting
+from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest
 
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ class VllmEngine:
         return Prompt(tuple(prompts[0]["prompt_token_ids"]), form)
 
     async def try_settings(self) -> None:
-        """Raises ModelUnavailable for a template that would fail each chat."""
+        """Raises WrongSetting for a template that would fail each chat."""
         if self._options.chat_template is not None:
             try:
                 await self.render([{"role": "user", "content": "Hello"}])
             except Exception as error:  # whatever Jinja makes of it
-                raise ModelUnavailable(f"its chat_template can't be used: {error}") from error
+                raise WrongSetting(f"its chat_template can't be used: {error}") from error
 
     async def generate(
         self,
