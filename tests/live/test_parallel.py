@@ -1,5 +1,6 @@
-"""A model that is spread over two processes by the settings file alone: it says what it says in
-one, goes on after a death, and leaves nothing behind. The real server, with the real engine."""
+"""A model that is spread over two processes by the settings file alone, each layer or one after the
+other: it says what it says in one, goes on after a death, and leaves nothing behind. The real
+server, with the real engine."""
 
 from __future__ import annotations
 
@@ -26,8 +27,12 @@ max_loaded_models = 2
 # What several ranks add up in another order would else differ where two tokens are as likely.
 dtype = "float32"
 
-[models.two]
+[models.tensor]
 engine_args = {tensor_parallel_size = 2}
+environment = {VLLM_CPU_OMP_THREADS_BIND = "0|1"}
+
+[models.pipeline]
+engine_args = {pipeline_parallel_size = 2}
 environment = {VLLM_CPU_OMP_THREADS_BIND = "0|1"}
 """
 TOKENS = 40
@@ -41,7 +46,8 @@ KINDS: dict[str, dict[str, object]] = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     folder = tmp_path_factory.mktemp("parallel")
     make_model(folder / "data" / "models" / "one")
-    (folder / "data" / "models" / "two").symlink_to(folder / "data" / "models" / "one")
+    for name in ("tensor", "pipeline"):
+        (folder / "data" / "models" / name).symlink_to(folder / "data" / "models" / "one")
     (folder / "settings.toml").write_text(SETTINGS)
     running = start_server(folder / "data", f"--config={folder / 'settings.toml'}")
     try:
@@ -80,9 +86,9 @@ def shared(pid: int) -> list[str]:
     return [line.split(maxsplit=5)[5] for line in lines if "/dev/shm/vllm_dist_" in line]
 
 
-def workers(server: Server) -> list[int]:
-    """The processes of the ranks of the model that has several."""
-    return [pid for pid in descendants(server.pid) if "Worker_TP" in title(pid)]
+def workers(server: Server, name: str) -> list[int]:
+    """The processes of the ranks of a model, in their order."""
+    return sorted(pid for pid in descendants(server.pid) if f"Worker_{name}" in title(pid))
 
 
 def title(pid: int) -> str:
@@ -96,22 +102,31 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
-def test_two_ranks_say_what_one_says_also_after_a_death(server: Server) -> None:
-    alone = {kind: "".join(pieces(server, "one", kind)) for kind in KINDS}
-    assert len(set(alone.values())) == len(KINDS)
-    assert {kind: "".join(pieces(server, "two", kind)) for kind in KINDS} == alone
+@pytest.fixture(scope="module")
+def alone(server: Server) -> dict[str, str]:
+    """What one process says."""
+    answers = {kind: "".join(pieces(server, "one", kind)) for kind in KINDS}
+    assert len(set(answers.values())) == len(KINDS)
+    return answers
+
+
+@pytest.mark.parametrize(("model", "name"), [("tensor", "TP"), ("pipeline", "PP")])
+def test_two_ranks_say_what_one_says_also_after_a_death(
+    model: str, name: str, server: Server, alone: dict[str, str]
+) -> None:
+    assert {kind: "".join(pieces(server, model, kind)) for kind in KINDS} == alone
 
     for kind in KINDS:
-        ranks = workers(server)
-        assert [os.sched_getaffinity(pid) for pid in sorted(ranks)] == [{0}, {1}]
+        ranks = workers(server, name)
+        assert [os.sched_getaffinity(pid) for pid in ranks] == [{0}, {1}]
         # What has no name any more goes with those who have it.
         names = [name for pid in ranks for name in shared(pid)]
         assert names
         assert all(name.endswith(" (deleted)") for name in names)
-        answer = pieces(server, "two", kind)
+        answer = pieces(server, model, kind)
         begun = next(answer)
         os.kill(parent(ranks[0]), signal.SIGKILL)
         assert not wait_gone(ranks, 3)
         assert begun + "".join(answer) == alone[kind]
         assert len(begun) < len(alone[kind])
-        assert not set(workers(server)) & set(ranks)
+        assert not set(workers(server, name)) & set(ranks)

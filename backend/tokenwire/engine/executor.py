@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
+from vllm.distributed.parallel_state import get_pp_group
 from vllm.model_executor.model_loader.default_loader import DefaultModelLoader
 from vllm.platforms import current_platform
 from vllm.utils.ompmultiprocessing import OMPProcessManager
@@ -152,6 +153,7 @@ class TokenwireParallelExecutor(_WatchedExecutor, MultiprocExecutor):
         super()._init_executor()
         if current_platform.is_cpu():
             self.collective_rpc(_unname_shared_memory)
+            self.collective_rpc(_make_room_for_input)
 
 
 def _own_worker(run: Callable[..., None]) -> Callable[..., None]:
@@ -175,6 +177,17 @@ def _unname_shared_memory(_: object) -> None:
     if ident := os.environ.get("VLLM_DIST_IDENT"):
         for segment in Path("/dev/shm").glob(f"{ident}-*"):
             segment.unlink(missing_ok=True)
+
+
+def _make_room_for_input(worker: Any) -> None:
+    """In a worker: the memory that a later stage of a pipeline takes its input in. vLLM makes it as
+    it warms up, which it leaves out on a CPU that compiles nothing.
+    """
+    runner = worker.model_runner
+    if not get_pp_group().is_first_rank:
+        runner.intermediate_tensors = runner.model.make_empty_intermediate_tensors(
+            batch_size=runner.max_num_tokens, dtype=runner.model_config.dtype, device=runner.device
+        )
 
 
 def _bind(config: VllmConfig, local_rank: int) -> None:

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tokenwire.engine.arguments import engine_arguments, refuse_unknown
+from tokenwire.engine.arguments import PARALLEL_EXECUTOR, engine_arguments, refuse_unknown
 from tokenwire.engine.environment import is_cpu_build, lent
 from tokenwire.engine.families import parser_names
 from tokenwire.engine.interval import StreamInterval
@@ -175,7 +175,13 @@ class VllmEngines:
 
         arguments = engine_arguments(self._options, info, progress)
         refuse_unknown(arguments, [field.name for field in fields(AsyncEngineArgs)])
+        executor = arguments["distributed_executor_backend"]
+        if executor == PARALLEL_EXECUTOR:
+            # Which it is; by another name vLLM refuses a pipeline, and several nodes.
+            arguments["distributed_executor_backend"] = "mp"
         config = AsyncEngineArgs(**arguments).create_engine_config()
+        if executor == PARALLEL_EXECUTOR:
+            config.parallel_config.distributed_executor_backend = executor
         if "structured_outputs_config" not in arguments:
             # Where a grammar lets it, a small model writes spaces to the end of its context. Not an
             # argument: as one, vLLM takes it only with its backend named.
