@@ -62,9 +62,15 @@ class Llm:
         self.handling = True
 
     async def add_request(
-        self, request_id: str, prompt: object, params: SamplingParams, *, priority: int
+        self,
+        request_id: str,
+        prompt: object,
+        params: SamplingParams,
+        *,
+        lora_request: object,
+        priority: int,
     ) -> RequestOutputCollector:
-        del prompt, priority
+        del prompt, lora_request, priority
         self.params.append(params)
         queue = RequestOutputCollector(RequestOutputKind.DELTA, request_id)
         for step in self.steps[: self.early]:

@@ -1,10 +1,11 @@
-"""What is set for one model, in the real engine: its arguments, environment, template, sampling and
-system prompt; and what the engine tells of itself. One engine for the whole file."""
+"""What is set for one model, in the real engine: its arguments, environment, template, sampling,
+system prompt and adapters; and what the engine tells of itself. One engine for the whole file."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from support.engines import answer, open_engines
-from support.model import make_model
+from support.model import make_adapter, make_model
 from support.server import engines_of, wait_gone
 from tokenwire.engine.base import Delta, Prompt, Sampling
 from tokenwire.engine.launch import VllmEngines
@@ -69,19 +70,26 @@ async def room(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Room]
     folder = tmp_path_factory.mktemp("settings")
     path = make_model(folder / "model")
     (folder / "chat.jinja").write_text(TEMPLATE)
+    adapters = {
+        "pirate": str(make_adapter(folder / "pirate")),
+        "poet": str(make_adapter(folder / "poet", seed=2, rank=9)),
+        "torn": str(make_adapter(folder / "torn")),
+        "lost": str(folder / "nowhere"),
+    }
+    (folder / "torn" / "adapter_model.safetensors").write_bytes(b"no weights")
     models = {
-        "m": replace(OWN, chat_template=str(folder / "chat.jinja")),
+        "m": replace(OWN, chat_template=str(folder / "chat.jinja"), adapters=adapters),
         "typo": ModelOptions(engine_args={"max_model_lne": 512}),
         "lost": ModelOptions(chat_template=str(folder / "none.jinja")),
     }
     with open_engines(folder / "run", models) as engines:
         engine = await engines.start(info("m", path), lambda _: None)
-        pid = max(engines_of(os.getpid()))
         try:
             yield Room(engine, engines, path)
         finally:
+            left = engines_of(os.getpid())
             await engine.close()
-        assert not wait_gone([pid], 10)
+        assert not wait_gone(left, 10)
 
 
 async def test_its_engine_arguments_and_its_environment_are_in_force(room: Room) -> None:
@@ -138,6 +146,52 @@ async def test_it_tells_what_it_does_and_what_it_has_done(room: Room) -> None:
     assert 0 < (busy.prefix_cache_hit_rate or 0) < 1
     idle = room.engine.live()
     assert idle == LiveNumbers(prefix_cache_hit_rate=idle.prefix_cache_hit_rate)
+
+
+LONG = Sampling(ignore_eos=True, temperature=0.0, max_tokens=80)
+SEEDED = replace(LONG, temperature=1.0, seed=7)
+
+
+async def test_adapters_are_models_of_their_own_in_one_batch(room: Room) -> None:
+    pirate, poet = room.engine.adapted("pirate"), room.engine.adapted("poet")
+    every = (room.engine, pirate, poet)
+
+    alone = [await answer(engine, PROMPT, LONG) for engine in every]
+    assert len(set(alone)) == 3
+    assert list(await asyncio.gather(*(answer(each, PROMPT, LONG) for each in every))) == alone
+    assert pirate.limits is room.engine.limits
+    assert await pirate.render([{"role": "user", "content": "Hello"}]) == await room.engine.render(
+        [{"role": "user", "content": "Hello"}]
+    )
+
+
+async def test_an_adapters_answer_outlives_its_engine(room: Room) -> None:
+    pirate, poet = room.engine.adapted("pirate"), room.engine.adapted("poet")
+    orders = [(room.engine, LONG), (pirate, LONG), (poet, SEEDED)]
+    undisturbed = [await answer(each, PROMPT, how) for each, how in orders]
+    (pid,) = engines_of(os.getpid())
+    heard = list[Delta]()
+
+    def kill_once(delta: Delta) -> None:
+        heard.append(delta)
+        if len(heard) == 40:
+            os.kill(pid, signal.SIGKILL)
+
+    going = [answer(each, PROMPT, how, kill_once) for each, how in orders]
+    assert list(await asyncio.gather(*going)) == undisturbed
+    assert engines_of(os.getpid()) != [pid]
+    assert pirate.alive
+
+
+async def test_an_adapter_that_is_broken_is_refused_and_nothing_else(room: Room) -> None:
+    with pytest.raises(ModelUnavailable, match=r"adapter lost can't be loaded: .*adapter_config"):
+        room.engine.adapted("lost")
+    with pytest.raises(
+        ModelUnavailable, match=r"adapter torn can't be loaded: Error while deser.*\w\.$"
+    ):
+        room.engine.adapted("torn")
+    with pytest.raises(ModelUnavailable, match="not among those of its model"):
+        room.engine.adapted("stranger")
 
 
 async def test_settings_that_are_wrong_are_refused_with_a_sentence(

@@ -1,21 +1,24 @@
 """A tiny language model that says something different each time: random weights, the demo model's
-tokenizer. Made in a second, from one seed.
+tokenizer. Made in a second, from one seed. Beside it LoRA adapters that make another of it.
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownArgumentType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from support.server import ROOT
 
 
+HIDDEN, LAYERS = 64, 2
 DEMO = ROOT / "backend" / "tokenwire" / "demo_model"
 
 
@@ -27,9 +30,9 @@ def make_model(folder: Path, *, context: int = 1024) -> Path:
     vocabulary = len(AutoTokenizer.from_pretrained(folder))
     config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=64,
+        hidden_size=HIDDEN,
         intermediate_size=128,
-        num_hidden_layers=2,
+        num_hidden_layers=LAYERS,
         num_attention_heads=2,
         num_key_value_heads=1,
         max_position_embeddings=context,
@@ -42,4 +45,31 @@ def make_model(folder: Path, *, context: int = 1024) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(20)
         LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def make_adapter(folder: Path, *, seed: int = 1, rank: int = 4) -> Path:
+    """Write one for that model to `folder`, with weights so large that its texts are others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = ("q_proj", "o_proj")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        weights = {
+            f"base_model.model.model.layers.{layer}.self_attn.{part}.lora_{side}.weight": (
+                torch.randn(shape)
+            )
+            for layer in range(LAYERS)
+            for part in parts
+            for side, shape in (("A", (rank, HIDDEN)), ("B", (HIDDEN, rank)))
+        }
+    save_file(weights, folder / "adapter_model.safetensors")
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": rank,
+        "lora_alpha": 2 * rank,
+        "target_modules": list(parts),
+        "bias": "none",
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(config))
     return folder

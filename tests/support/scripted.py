@@ -83,6 +83,7 @@ class ScriptedEngine:
         self.closed = False
         self.adapters: list[str] = []
         self.read = self.made = 0
+        self.adapters: list[str] = []
         self._texts: dict[tuple[int, ...], str] = {}
 
     async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
@@ -133,8 +134,8 @@ class ScriptedEngine:
             if not ended:
                 self.aborted.append(request_id)
 
-    def adapted(self, adapter: str) -> ScriptedEngine:
-        self.adapters.append(adapter)
+    def adapted(self, name: str) -> ScriptedEngine:
+        self.adapters.append(name)
         return self
 
     def live(self) -> LiveNumbers:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tokenwire.engine.adapters import adapter_arguments, read_adapters
 from tokenwire.engine.environment import ENVIRONMENT_KEY, is_cpu_build
 from tokenwire.engine.options import NO_OPTIONS, WrongSetting
 from tokenwire.engine.progress import MIB, PROGRESS_KEY
@@ -62,6 +63,7 @@ def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) ->
         "enable_log_requests": False,
         "use_tqdm_on_load": False,
     }
+    args |= adapter_arguments(read_adapters(own.adapters))
     if ranks > 1:
         args["distributed_executor_backend"] = PARALLEL_EXECUTOR
         args["worker_extension_cls"] = WORKER

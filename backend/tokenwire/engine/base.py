@@ -209,8 +209,10 @@ class RunningEngine(Engine, Protocol):
         """False once the engine process has ended."""
         ...
 
-    def adapted(self, adapter: str) -> Engine:
-        """The same engine, answering with one of its adapters."""
+    def adapted(self, name: str) -> Engine:
+        """The same engine with one of its model's LoRA adapters in each answer. Raises
+        ModelUnavailable for one that it could not load.
+        """
         ...
 
     def live(self) -> LiveNumbers:

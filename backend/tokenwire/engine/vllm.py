@@ -13,20 +13,23 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from tokenwire.engine.adapters import read_adapters
 from tokenwire.engine.answer import ENDED, Answer
 from tokenwire.engine.arguments import sampling_arguments, template_keywords, with_system
 from tokenwire.engine.base import PLAIN, Delta, EngineLimits, FinishReason, Form, Prompt
 from tokenwire.engine.options import NO_OPTIONS, WrongSetting
-from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest
+from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest, ModelUnavailable
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vllm import SamplingParams
+    from vllm.lora.request import LoRARequest
     from vllm.v1.engine.async_llm import AsyncLLM
     from vllm.v1.engine.output_processor import RequestOutputCollector
 
+    from tokenwire.engine.adapters import Adapter
     from tokenwire.engine.base import Resume, Sampling
     from tokenwire.engine.models import EngineTotals, LiveNumbers
     from tokenwire.engine.options import ModelOptions
@@ -68,6 +71,8 @@ class VllmEngine:
             defaults={**(config.get_diff_sampling_param() or {}), **options.sampling},
             capabilities=parsers.capabilities,
         )
+        self._adapters: dict[str, LoRARequest] = {}
+        self._broken: dict[str, str] = {}
         # Else a death before the first request would be noticed by that request.
         llm._run_output_handler()  # pyright: ignore[reportPrivateUsage]
 
@@ -103,12 +108,38 @@ class VllmEngine:
         return Prompt(tuple(prompts[0]["prompt_token_ids"]), form)
 
     async def try_settings(self) -> None:
-        """Raises WrongSetting for a template that would fail each chat."""
+        """Load the adapters. Raises WrongSetting for a template that would fail each chat."""
         if self._options.chat_template is not None:
             try:
                 await self.render([{"role": "user", "content": "Hello"}])
             except Exception as error:  # whatever Jinja makes of it
                 raise WrongSetting(f"its chat_template can't be used: {error}") from error
+        for number, adapter in enumerate(read_adapters(self._options.adapters), 1):
+            await self._load_adapter(number, adapter)
+
+    async def _load_adapter(self, number: int, adapter: Adapter) -> None:
+        """One that can't be loaded is remembered with the reason: the model and the others can."""
+        from vllm.lora.request import LoRARequest
+
+        problem, request = adapter.problem, LoRARequest(adapter.name, number, adapter.path)
+        if problem is None:
+            try:
+                # Else the first answer would find out, in the engine's step, which would end it.
+                await self._core.call_utility_async("add_lora", request)
+            except Exception as error:
+                log.warning("The adapter %s could not be loaded.", adapter.name, exc_info=True)
+                told = str(error).removeprefix("Call to add_lora method failed: ")
+                problem = told.strip().partition("\n")[0] or type(error).__name__
+        if problem is None:
+            self._adapters[adapter.name] = request
+        else:
+            self._broken[adapter.name] = problem
+
+    def adapted(self, name: str) -> AdaptedEngine:
+        if request := self._adapters.get(name):
+            return AdaptedEngine(self, request)
+        problem = self._broken.get(name, "it is not among those of its model")
+        raise ModelUnavailable(f"The adapter {name} can't be loaded: {problem.rstrip('.')}.")
 
     async def generate(
         self,
@@ -117,6 +148,7 @@ class VllmEngine:
         request_id: str,
         take: Callable[[Delta], None],
         resume: Resume | None = None,
+        adapter: LoRARequest | None = None,
     ) -> None:
         from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError
@@ -133,13 +165,12 @@ class VllmEngine:
                 {"type": "token", "prompt_token_ids": list(prompt.token_ids)},
                 self._params(prompt, sampling, resume),
                 priority=sampling.priority,
-                **_grammar_keywords(prompt.form),
+                **_keywords(prompt.form, adapter),
             )
             await answer.stand_in_for(queue, self._llm.output_processor)
         except asyncio.CancelledError:
             if not answer.finished:
-                await self._abort(queue, request_id)
-                await self._let_go(request_id)
+                await self._let_go(queue, request_id)
             raise
         except AnswerComplete as done:
             take(Delta(done.text, (), cast("FinishReason", done.finish)))
@@ -158,8 +189,9 @@ class VllmEngine:
             # It may be in the engine already, under a name that nobody has been told.
             await self._llm.abort(request_id)
 
-    async def _let_go(self, request_id: str) -> None:
-        """Wait until the engine has done the abort, which was sent when the stream closed."""
+    async def _let_go(self, queue: RequestOutputCollector | None, request_id: str) -> None:
+        """Abort, and wait until the engine has done it."""
+        await self._abort(queue, request_id)
         try:
             async with asyncio.timeout(self._let_go_s):
                 await self._core.settle()
@@ -203,11 +235,43 @@ class VllmEngine:
         )
 
 
-def _grammar_keywords(form: Form) -> dict[str, Any]:
-    """What the engine's own parser must know, which says where a grammar begins to bind."""
-    if not form.offers_tools and not form.is_json:
-        return {}
-    return {"reasoning_parser_kwargs": {"chat_template_kwargs": dict(form.template)}}
+class AdaptedEngine:
+    """A running model with a LoRA adapter in each answer: all else is that of the model."""
+
+    def __init__(self, base: VllmEngine, adapter: LoRARequest) -> None:
+        self._base, self._adapter = base, adapter
+
+    @property
+    def limits(self) -> EngineLimits:
+        return self._base.limits
+
+    @property
+    def alive(self) -> bool:
+        return self._base.alive
+
+    async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
+        return await self._base.render(messages, form)
+
+    async def generate(
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        request_id: str,
+        take: Callable[[Delta], None],
+        resume: Resume | None = None,
+    ) -> None:
+        # Recovery and a restart give the engine the whole request again, its adapter in it.
+        await self._base.generate(prompt, sampling, request_id, take, resume, self._adapter)
+
+
+def _keywords(form: Form, adapter: LoRARequest | None) -> dict[str, Any]:
+    """The adapter, and what the engine's own parser must know, which says where a grammar begins to
+    bind.
+    """
+    keywords: dict[str, Any] = {"lora_request": adapter}
+    if form.offers_tools or form.is_json:
+        keywords["reasoning_parser_kwargs"] = {"chat_template_kwargs": dict(form.template)}
+    return keywords
 
 
 def _refusal(error: Exception, prefix: str = "") -> InvalidRequest:
