@@ -7,13 +7,13 @@ can't be served is listed with the reason, not hidden.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tokenwire.engine.base import Capabilities
+from tokenwire.engine.checkpoint import outer_problem, weight_files
 from tokenwire.engine.curated import CURATED
 from tokenwire.engine.families import parser_names, read_object
 from tokenwire.engine.hub_cache import whole_models
@@ -150,27 +150,20 @@ def describe(folder: Path, model_id: str, parsers: ParserNames | None = None) ->
     """What a folder in the Hugging Face format says of itself, `problem` set when it can't be
     served. `parsers` are believed, where they were named, rather than the folder.
     """
-    info = ModelInfo(id=model_id, path=str(folder), size_bytes=_weight_bytes(folder))
-    try:
-        found: object = json.loads((folder / "config.json").read_text())
-    except FileNotFoundError:
-        return replace(info, problem="There is no config.json in the folder.")
-    except (OSError, ValueError) as error:
-        return replace(info, problem=f"config.json can't be read: {error}")
-    if not isinstance(found, dict):
-        return replace(info, problem="config.json can't be read: it is not a JSON object")
-    config = cast("dict[str, object]", found)
+    config = read_object(folder / "config.json")
     inner = config.get("text_config")
     text = cast("dict[str, object]", inner) if isinstance(inner, dict) else config
     context = text.get("max_position_embeddings")
-    created = int((folder / "config.json").stat().st_mtime)
-    info = replace(
-        info, created=created, context_length=context if isinstance(context, int) else None
+    info = ModelInfo(
+        id=model_id,
+        path=str(folder),
+        context_length=context if isinstance(context, int) else None,
+        size_bytes=sum(file.stat().st_size for file in weight_files(folder)) or None,
+        created=int((folder / "config.json").stat().st_mtime) if config else 0,
+        problem=outer_problem(folder),
     )
-    if info.size_bytes is None:
-        return replace(info, problem="There are no .safetensors weights in the folder.")
-    if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
-        return replace(info, problem="There is no tokenizer in the folder.")
+    if info.problem:
+        return info
     return replace(
         info,
         max_output_tokens=_max_output_tokens(folder),

@@ -1,5 +1,5 @@
 """One engine process at a time behind vLLM's client: started, replaced, killed, ended; and the
-place in vLLM where AsyncLLM gets ours instead of its own.
+places in vLLM where AsyncLLM gets ours instead of its own, and where a start can be ended.
 
 It refuses to know which requests the engine holds and when it should go.
 """
@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from vllm.v1.engine.core_client import EngineCoreClient
 from vllm.v1.engine.exceptions import EngineDeadError
+from vllm.v1.engine.utils import CoreEngineProcManager
+
+from tokenwire.engine.birth import Birth
 
 
 if TYPE_CHECKING:
@@ -96,12 +99,35 @@ class Core:
 
 
 @contextmanager
-def engine_cores_from(make: Callable[[Callable[[], Inner]], object]) -> Generator[None]:
-    """While this is open, an AsyncLLM that is built has `make(start)` for its engine core.
+def _watched(birth: Birth) -> Generator[None]:
+    """While this is open, the engine processes that this thread starts are those of `birth`."""
+    original, thread = CoreEngineProcManager.__init__, threading.get_ident()
+
+    def init(manager: CoreEngineProcManager, *args: Any, **kwargs: Any) -> None:
+        if threading.get_ident() != thread:
+            original(manager, *args, **kwargs)
+            return
+        birth.begin(manager)
+        original(manager, *args, **kwargs)
+        birth.check()
+
+    CoreEngineProcManager.__init__ = init
+    try:
+        yield
+    finally:
+        CoreEngineProcManager.__init__ = original
+
+
+@contextmanager
+def engine_cores_from(
+    make: Callable[[Callable[[], Inner]], object], birth: Birth | None = None
+) -> Generator[None]:
+    """While this is open, an AsyncLLM that is built has `make(start)` for its engine core, and
+    `birth` can end it.
 
     One at a time. `start` makes what vLLM would have made, as often as it is called.
     """
-    with _building:
+    with _building, _watched(birth or Birth()):
         original = EngineCoreClient.make_async_mp_client
 
         def make_async_mp_client(**arguments: Any) -> object:

@@ -79,6 +79,9 @@ def prepare(run_dir: Path, *, log_level: str) -> None:
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "VLLM_RPC_BASE_PATH": str(run_dir),
+        # Not how long a load may take: how long one that has ended needs to say so. Nobody looks
+        # there whether its process still lives.
+        "VLLM_ENGINE_READY_TIMEOUT_S": "30",
         "VLLM_LOGGING_STREAM": "ext://sys.stderr",
         "VLLM_LOGGING_LEVEL": "DEBUG" if log_level == "debug" else "ERROR",
         "TOKENIZERS_PARALLELISM": "false",

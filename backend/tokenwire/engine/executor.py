@@ -16,6 +16,7 @@ import functools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import threading
@@ -28,13 +29,14 @@ from vllm.distributed.parallel_state import get_pp_group
 from vllm.model_executor.model_loader.default_loader import DefaultModelLoader
 from vllm.platforms import current_platform
 from vllm.utils.ompmultiprocessing import OMPProcessManager
+from vllm.v1.engine.core import EngineCoreProc
 from vllm.v1.executor.abstract import Executor
 from vllm.v1.executor.multiproc_executor import MultiprocExecutor, WorkerProc
 from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
 from tokenwire.engine.environment import ENVIRONMENT_KEY
 from tokenwire.engine.hooks import install_hooks
-from tokenwire.engine.progress import PROGRESS_KEY
+from tokenwire.engine.progress import FAILED, PROGRESS_KEY
 
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ if TYPE_CHECKING:
 
 REPORT_EVERY_S = 0.1
 START_METHOD = "VLLM_WORKER_MULTIPROC_METHOD"
+# Of an error's text: some list every architecture there is, and a datagram has an end.
+FAILURE_CHARS = 4000
+
+_NUMBER = re.compile(r"\.\d+\b")
 
 # The process that watches: one that is forked from it does not.
 _watching = 0
@@ -84,12 +90,69 @@ class _Reporter:
             self._socket.settimeout(0)
 
     def __call__(self, stage: str, **values: object) -> None:
-        if self.silent or self._socket is None or self._path is None:
+        if not self.silent:
+            self._send({"stage": stage, **values})
+
+    def failed(self, error: Exception) -> None:
+        text = str(error)[:FAILURE_CHARS]
+        self._send({FAILED: {"type": type(error).__name__, "text": text}})
+
+    def _send(self, message: dict[str, object]) -> None:
+        if self._socket is None or self._path is None:
             return
         try:
-            self._socket.sendto(json.dumps({"stage": stage, **values}).encode(), self._path)
+            self._socket.sendto(json.dumps(message).encode(), self._path)
         except OSError:
             return
+
+
+def _reporter(config: VllmConfig) -> _Reporter:
+    extra = config.additional_config
+    path = extra.get(PROGRESS_KEY) if isinstance(extra, dict) else None
+    return _Reporter(path if isinstance(path, str) else None)
+
+
+def _tell_failures() -> None:
+    """Let an engine process that can't start tell the server why: vLLM tells its log alone."""
+    original = EngineCoreProc.__init__
+
+    @functools.wraps(original)
+    def init(self: EngineCoreProc, vllm_config: VllmConfig, *args: Any, **kwargs: Any) -> None:
+        try:
+            original(self, vllm_config, *args, **kwargs)
+        except Exception as error:
+            _reporter(vllm_config).failed(error)
+            raise
+
+    EngineCoreProc.__init__ = init
+
+
+def _miss_weights() -> None:
+    """Let a load fail that leaves a weight as the memory was: vLLM accepts that in every layer that
+    could be quantized.
+    """
+    original = DefaultModelLoader.track_weights_loading
+
+    def track(
+        self: DefaultModelLoader,
+        model: torch.nn.Module,
+        loaded_weights: set[str] | None,
+        quantized: bool = False,  # noqa: FBT001, FBT002 - vLLM's signature
+    ) -> None:
+        names = {name for name, _ in model.named_parameters()}
+        if torn := torn_weights(names, loaded_weights or set()):
+            raise ValueError(f"Following weights were not initialized from checkpoint: {torn}")
+        original(self, model, loaded_weights, quantized)
+
+    DefaultModelLoader.track_weights_loading = track
+
+
+def torn_weights(wanted: set[str], loaded: set[str]) -> set[str]:
+    """Those of `wanted` that were not loaded, while another layer's of the same name was: what no
+    checkpoint has, a model makes itself.
+    """
+    kinds = {_NUMBER.sub(".*", name) for name in loaded}
+    return {name for name in wanted - loaded if _NUMBER.sub(".*", name) in kinds}
 
 
 def _count_weight_bytes(report: _Reporter) -> None:
@@ -116,10 +179,9 @@ class _WatchedExecutor(Executor):
     def _init_executor(self) -> None:
         die_with_server()
         install_hooks()
-        extra = self.vllm_config.additional_config
-        path = extra.get(PROGRESS_KEY) if isinstance(extra, dict) else None
-        self._report = _Reporter(path if isinstance(path, str) else None)
+        self._report = _reporter(self.vllm_config)
         _count_weight_bytes(self._report)
+        _miss_weights()
         self._report("init_device")
         super()._init_executor()  # pyright: ignore[reportAbstractUsage] - it is vLLM's, by the class
 
@@ -197,3 +259,7 @@ def _bind(config: VllmConfig, local_rank: int) -> None:
     if cores := OMPProcessManager(config).cpu_lists:
         os.sched_setaffinity(0, cores[local_rank])
         torch.set_num_threads(len(cores[local_rank]))
+
+
+# At the import: in a process that vLLM has spawned, nothing of ours runs before it.
+_tell_failures()

@@ -15,12 +15,15 @@ import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tokenwire.engine.arguments import PARALLEL_EXECUTOR, engine_arguments, refuse_unknown
+from tokenwire.engine.birth import Birth
+from tokenwire.engine.checkpoint import architecture_problem, problem_of
 from tokenwire.engine.environment import is_cpu_build, lent
+from tokenwire.engine.failures import Failure, sentence
 from tokenwire.engine.families import parser_names
 from tokenwire.engine.interval import StreamInterval
 from tokenwire.engine.ledger import RecoveryPolicy
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+# A killed engine process is waited for as long.
+ENDED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,32 +82,27 @@ class VllmEngines:
         self._thread.submit(_import_vllm)
 
     async def check(self, info: ModelInfo) -> None:
-        pass
+        """Look at what lies in its folder. Raises ModelUnavailable."""
+        if problem := await asyncio.to_thread(problem_of, Path(info.path)):
+            raise _broken(info, problem)
+
+    async def architectures(self) -> frozenset[str]:
+        """The names of all architectures that vLLM can run. Waits for its import."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _architectures)
 
     def need(self, info: ModelInfo) -> int | None:
         return None
 
     async def start(self, info: ModelInfo, on_stage: Callable[[Stage], None]) -> VllmEngine:
-        """Start an engine process for `info` and wait until it can generate.
+        """Start an engine process for `info` and wait until it can generate. Cancelled, it ends
+        that process at once.
 
         `on_stage` is called on the event loop. Raises ModelUnavailable with a sentence for a
         person.
         """
-        loop = asyncio.get_running_loop()
-        self._started += 1
-        path = self._options.run_dir / f"progress-{self._started}"
-        on_stage(Stage("importing", detail="Loading vLLM"))
-        with LoadingProgress(path, info.size_bytes, on_stage):
-            starting = loop.run_in_executor(self._thread, self._start, info, path, on_stage)
-            try:
-                # Shielded: a start can't be interrupted, and its process must not be forgotten.
-                llm, parsers, own = await asyncio.shield(starting)
-            except asyncio.CancelledError:
-                starting.add_done_callback(_shutdown_late)
-                raise
-            except Exception as error:
-                log.exception("Model %s could not be loaded", info.id)
-                raise ModelUnavailable(_why(info, error)) from error
+        await self.check(info)
+        birth = Birth()
+        llm, parsers, own = await self._born(info, on_stage, birth)
         engine = VllmEngine(
             llm,
             parsers,
@@ -115,11 +116,38 @@ class VllmEngines:
             await llm.get_supported_tasks()
             await engine.try_settings()
         except BaseException as error:
-            await engine.close()
             if isinstance(error, Exception):
-                raise ModelUnavailable(_why(info, error)) from error
+                await engine.close()
+                raise ModelUnavailable(sentence(info.id, _failure(error))) from error
+            birth.end()
+            await engine.close()
             raise
         return engine
+
+    async def _born(
+        self, info: ModelInfo, on_stage: Callable[[Stage], None], birth: Birth
+    ) -> _Started:
+        loop = asyncio.get_running_loop()
+        self._started += 1
+        path = self._options.run_dir / f"progress-{self._started}"
+        on_stage(Stage("importing", detail="Loading vLLM"))
+        with LoadingProgress(path, info.size_bytes, on_stage) as progress:
+            starting = loop.run_in_executor(self._thread, self._start, info, path, on_stage, birth)
+            try:
+                # Shielded: the thread goes on, and its process must not be forgotten.
+                return await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                starting.add_done_callback(_shutdown_late)
+                if birth.end():
+                    # So that whoever cancelled it finds its memory free.
+                    await asyncio.wait([starting], timeout=ENDED_S)
+                raise
+            except ModelUnavailable:
+                raise
+            except Exception as error:
+                log.exception("Model %s could not be loaded", info.id)
+                failure = progress.failure() or _failure(error)
+                raise ModelUnavailable(sentence(info.id, failure)) from error
 
     def _parsers(self, info: ModelInfo, own: ModelOptions, config: VllmConfig) -> Parsers:
         from vllm.tokenizers import cached_tokenizer_from_config
@@ -135,9 +163,12 @@ class VllmEngines:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _start(
-        self, info: ModelInfo, progress: Path, on_stage: Callable[[Stage], None]
+        self, info: ModelInfo, progress: Path, on_stage: Callable[[Stage], None], birth: Birth
     ) -> _Started:
+        birth.check()
         _import_vllm()
+        if problem := architecture_problem(Path(info.path), _architectures()):
+            raise _broken(info, problem)
         from vllm.v1.engine.async_llm import AsyncLLM
 
         from tokenwire.engine.core import engine_cores_from
@@ -165,7 +196,7 @@ class VllmEngines:
                 # So that a grammar binds what comes after the thoughts. Only one that suits the
                 # tokenizer: the engine process makes its own, and would end.
                 structured.reasoning_parser = parsers.reasoning
-            with engine_cores_from(client):
+            with engine_cores_from(client, birth):
                 llm = AsyncLLM.from_vllm_config(config, disable_log_stats=True)
         llm.output_processor.stream_interval = cast("Any", interval)
         return llm, parsers, own
@@ -207,11 +238,32 @@ def _import_vllm() -> None:
     install_resume()
 
 
+@cache
+def _architectures() -> frozenset[str]:
+    _import_vllm()
+    from transformers.models.auto import modeling_auto
+    from vllm import ModelRegistry
+
+    names = set(ModelRegistry.get_supported_archs())
+    # vLLM runs those of transformers too, slower.
+    for mapping in (
+        modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    ):
+        for name in mapping.values():
+            names.update((name,) if isinstance(name, str) else name)
+    return frozenset(names)
+
+
 def _shutdown_late(starting: asyncio.Future[_Started]) -> None:
+    """The net: whatever still came to be of a start that was cancelled is ended."""
     if not starting.cancelled() and starting.exception() is None:
         starting.result()[0].shutdown(timeout=0)
 
 
-def _why(info: ModelInfo, error: Exception) -> str:
-    first = str(error).strip().split("\n", 1)[0] or type(error).__name__
-    return f"{info.id} could not be loaded: {first}"
+def _broken(info: ModelInfo, problem: str) -> ModelUnavailable:
+    return ModelUnavailable(f"{info.id} could not be loaded: {problem}")
+
+
+def _failure(error: Exception) -> Failure:
+    return Failure(type(error).__name__, str(error))

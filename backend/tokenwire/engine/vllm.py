@@ -17,6 +17,7 @@ from tokenwire.engine.adapters import read_adapters
 from tokenwire.engine.answer import ENDED, Answer
 from tokenwire.engine.arguments import sampling_arguments, template_keywords, with_system
 from tokenwire.engine.base import PLAIN, Delta, EngineLimits, FinishReason, Form, Prompt
+from tokenwire.engine.checkpoint import NO_CHAT_TEMPLATE
 from tokenwire.engine.options import NO_OPTIONS, WrongSetting
 from tokenwire.errors import ContextLengthExceeded, EngineDead, InvalidRequest, ModelUnavailable
 
@@ -87,6 +88,7 @@ class VllmEngine:
     async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
         from vllm.exceptions import VLLMClientError
         from vllm.renderers import ChatParams
+        from vllm.renderers.chat_utils import ChatTemplateResolutionError
         from vllm.renderers.inputs.preprocess import parse_model_prompt
 
         self._parsers.check(form)
@@ -103,6 +105,8 @@ class VllmEngine:
                 )
                 chat = with_system(messages, self._options.system_prompt)
                 _, prompts = await renderer.render_chat_async([chat], params)
+        except ChatTemplateResolutionError as error:
+            raise InvalidRequest(NO_CHAT_TEMPLATE) from error
         except (VLLMClientError, ValueError, TypeError) as error:
             raise _refusal(error, "The model's chat template refused the messages: ") from error
         return Prompt(tuple(prompts[0]["prompt_token_ids"]), form)
