@@ -28,10 +28,12 @@ ARROWS: dict[str, set[str]] = {
     },
     "memory": {"wire", "generation", "history"},
     "numbers": {"generation", "engine"},
+    "choices": {"config", "engine"},
     "serve": {
         "config",
         "memory",
         "numbers",
+        "choices",
         "compat",
         "wire",
         "generation",

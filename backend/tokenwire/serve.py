@@ -16,18 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import uvloop
 from hypercorn.asyncio import serve as hypercorn_serve  # pyright: ignore[reportUnknownVariableType]
 from hypercorn.config import Config
 
 from tokenwire import compat, numbers
+from tokenwire.choices import bounds, engine_options
 from tokenwire.engine.downloads import Downloads
-from tokenwire.engine.families import ParserNames
-from tokenwire.engine.launch import EngineOptions, VllmEngines
+from tokenwire.engine.launch import VllmEngines
 from tokenwire.engine.library import LocalLibrary
-from tokenwire.engine.options import ModelOptions
-from tokenwire.engine.residents import Bounds
 from tokenwire.engine.supervisor import Supervisor
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
@@ -46,7 +43,7 @@ from tokenwire.web.sockets import Sockets
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from tokenwire.config import Model, Settings
+    from tokenwire.config import Settings
     from tokenwire.engine.models import ModelState
     from tokenwire.generation.records import Unfinished
 
@@ -117,7 +114,7 @@ async def _serve(
 
 @asynccontextmanager
 async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_House]:
-    options = _engine_options(settings, run_dir)
+    options = engine_options(settings, run_dir)
     library = LocalLibrary(
         settings.data_path,
         Downloads(),
@@ -129,7 +126,7 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
     engines = VllmEngines(options)
     async with asyncio.TaskGroup() as tasks:
         supervisor = Supervisor(
-            library.default, engines, library, tasks=tasks, bounds=_bounds(settings)
+            library.default, engines, library, tasks=tasks, bounds=bounds(settings)
         )
         writing = tasks.create_task(store.run(), name="history writer")
         generations = _generations(settings, supervisor, records, tasks)
@@ -170,38 +167,6 @@ async def _open_history(path: Path) -> tuple[Store, StoredRecords, list[Unfinish
     except (SaveFailed, ReadFailed) as error:
         await store.close()
         raise CannotOpen(f"{path} can't be used ({error}): is there free space?") from error
-
-
-def _engine_options(settings: Settings, run_dir: Path) -> EngineOptions:
-    return EngineOptions(
-        run_dir=run_dir,
-        max_running=settings.max_running,
-        max_model_len=settings.max_model_len,
-        kv_cache_bytes=settings.kv_cache_bytes,
-        engine_args=settings.engine_args,
-        models={id: _model_options(model) for id, model in settings.models.items()},
-    )
-
-
-def _model_options(model: Model) -> ModelOptions:
-    parsers, sampling = model.parsers, msgspec.structs.asdict(model.sampling)
-    return ModelOptions(
-        path=model.path,
-        engine_args=model.engine_args,
-        environment=model.environment,
-        chat_template=model.chat_template,
-        parsers=ParserNames(parsers.tool, parsers.reasoning) if parsers else None,
-        sampling={name: value for name, value in sampling.items() if value is not None},
-        system_prompt=model.system_prompt,
-        aliases=model.aliases,
-        pinned=model.pinned,
-        keep_alive_s=model.keep_alive,
-        adapters=model.adapters,
-    )
-
-
-def _bounds(settings: Settings) -> Bounds:
-    return Bounds(max_loaded=settings.max_loaded_models, keep_alive_s=settings.keep_alive)
 
 
 def _load_first(supervisor: Supervisor) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -22,8 +23,11 @@ from safetensors.torch import load_file, save_file
 
 from support.model import make_model
 from support.server import ROOT, engines_of, wait_gone
+from support.weights import names_of, write_weights
 from tokenwire.engine import environment
 from tokenwire.engine.base import Delta, Form, Prompt, Sampling
+from tokenwire.engine.budget import fits, free_memory
+from tokenwire.engine.catalogue import describe
 from tokenwire.engine.checkpoint import NO_CHAT_TEMPLATE
 from tokenwire.engine.launch import EngineOptions, VllmEngines
 from tokenwire.engine.models import ModelInfo, Stage
@@ -170,6 +174,35 @@ async def test_too_little_memory_names_the_settings(
         assert "lower `kv_cache_bytes`" in await refusal(engines, good)
         set_engine_args(engines, patch, kv_cache_memory_byte=1)
         assert "that vLLM doesn't know: kv_cache_memory_byte." in await refusal(engines, good)
+
+
+async def test_a_model_that_is_too_large_is_known_before_it_is_started(
+    engines: VllmEngines, folder: Path, good: Path
+) -> None:
+    write_weights(folder / WEIGHTS, names_of(), shape=(1 << 20, 1 << 15))
+    need = engines.need(describe(folder, "m"))
+    assert need is not None
+    said = fits(need, free_memory())
+    assert said is not None
+    assert re.fullmatch(r"It needs 18\d\d\.\d GB and [\d.]+ GB are free\.", said)
+    # What is said of one that fits is what it takes.
+    info = describe(good, "m")
+    need = engines.need(info)
+    assert need is not None
+    assert fits(need, free_memory()) is None
+    engine = await engines.start(info, nothing)
+    try:
+        await answer(engine, Prompt((1, 2, 3)))
+        taken = private_bytes(max(running()))
+        assert 0.6 * need < taken < need
+    finally:
+        await engine.close()
+
+
+def private_bytes(pid: int) -> int:
+    """The memory that a process has for itself."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) * 1024
 
 
 async def test_without_a_chat_template_raw_text_is_answered(

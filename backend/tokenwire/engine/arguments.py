@@ -5,13 +5,19 @@ It knows vLLM's names for them and refuses to import vLLM.
 
 from __future__ import annotations
 
-import json
-import os
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tokenwire.engine.adapters import adapter_arguments, read_adapters
+from tokenwire.engine.budget import (
+    Terms,
+    free_memory,
+    kv_bytes_per_token,
+    overhead_of,
+    weight_bytes,
+)
 from tokenwire.engine.environment import ENVIRONMENT_KEY, is_cpu_build
 from tokenwire.engine.options import NO_OPTIONS, WrongSetting
 from tokenwire.engine.progress import MIB, PROGRESS_KEY
@@ -163,9 +169,11 @@ def cpu_dtype(info: ModelInfo, flags: str | None = None) -> Literal["bfloat16", 
     """
     if any(name in (_cpu_flags() if flags is None else flags) for name in _BFLOAT16_UNITS):
         return "bfloat16"
-    return "float32" if 2 * (info.size_bytes or 0) <= _free_bytes() // 3 else "bfloat16"
+    fits = weight_bytes(info, "float32") <= (free_memory() or 0) // 3
+    return "float32" if fits else "bfloat16"
 
 
+@cache
 def _cpu_flags() -> str:
     try:
         return Path("/proc/cpuinfo").read_text()
@@ -173,18 +181,12 @@ def _cpu_flags() -> str:
         return ""
 
 
-def _free_bytes() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 def _cpu_kv_bytes(info: ModelInfo, context: int, dtype: str) -> int:
-    """Bytes for the KV cache: enough for CPU_KV_TOKENS, at most a quarter of the free memory."""
-    config = json.loads((Path(info.path) / "config.json").read_text())
-    text = config.get("text_config", config)
-    heads = text.get("num_attention_heads", 1)
-    head_dim = text.get("head_dim") or text.get("hidden_size", 0) // heads
-    kv_heads = text.get("num_key_value_heads") or heads
-    width = 2 if dtype == "bfloat16" else 4
-    per_token = 2 * width * text.get("num_hidden_layers", 1) * kv_heads * head_dim
+    """Bytes for the KV cache: enough for CPU_KV_TOKENS, at most a quarter of the free memory and
+    half of what the rest of the engine leaves of it.
+    """
+    free = free_memory() or 0
+    per_token = kv_bytes_per_token(info, dtype)
     wanted = max(CPU_KV_TOKENS, 2 * context) * per_token
-    return max(min(wanted, _free_bytes() // 4), context * per_token, 64 * MIB)
+    left = free - weight_bytes(info, dtype) - overhead_of(info, Terms(dtype))
+    return max(min(wanted, free // 4, left // 2), context * per_token, 64 * MIB)

