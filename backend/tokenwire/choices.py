@@ -11,8 +11,10 @@ import msgspec
 
 from tokenwire.engine.budget import fits as budget_fits
 from tokenwire.engine.budget import free_memory, total_memory
+from tokenwire.engine.downloads import Downloads
 from tokenwire.engine.families import ParserNames
 from tokenwire.engine.launch import EngineOptions
+from tokenwire.engine.library import LocalLibrary
 from tokenwire.engine.options import ModelOptions
 from tokenwire.engine.residents import Bounds
 
@@ -69,4 +71,15 @@ def bounds(settings: Settings) -> Bounds:
         keep_alive_s=settings.keep_alive,
         fits=fits,
         free=free,
+    )
+
+
+def local_library(settings: Settings, options: EngineOptions) -> LocalLibrary:
+    """Raises LookupError where the default model that was named is nothing."""
+    return LocalLibrary(
+        settings.data_path,
+        Downloads(),
+        named=settings.model,
+        options=options.models,
+        folders=settings.model_folders,
     )

@@ -21,10 +21,8 @@ from hypercorn.asyncio import serve as hypercorn_serve  # pyright: ignore[report
 from hypercorn.config import Config
 
 from tokenwire import compat, numbers
-from tokenwire.choices import bounds, engine_options
-from tokenwire.engine.downloads import Downloads
+from tokenwire.choices import bounds, engine_options, local_library
 from tokenwire.engine.launch import VllmEngines
-from tokenwire.engine.library import LocalLibrary
 from tokenwire.engine.supervisor import Supervisor
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
@@ -115,13 +113,7 @@ async def _serve(
 @asynccontextmanager
 async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_House]:
     options = engine_options(settings, run_dir)
-    library = LocalLibrary(
-        settings.data_path,
-        Downloads(),
-        named=settings.model,
-        options=options.models,
-        folders=settings.model_folders,
-    )
+    library = local_library(settings, options)
     store, records, unfinished = await _open_history(settings.data_path / "tokenwire.db")
     engines = VllmEngines(options)
     async with asyncio.TaskGroup() as tasks:
