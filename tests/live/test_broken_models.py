@@ -173,7 +173,7 @@ async def test_too_little_memory_names_the_settings(
         set_engine_args(engines, patch, kv_cache_memory_bytes=1 << 50)
         assert "lower `kv_cache_bytes`" in await refusal(engines, good)
         set_engine_args(engines, patch, kv_cache_memory_byte=1)
-        assert "that vLLM doesn't know: kv_cache_memory_byte." in await refusal(engines, good)
+        assert "did you mean 'kv_cache_memory_bytes'?" in await refusal(engines, good)
 
 
 async def test_a_model_that_is_too_large_is_known_before_it_is_started(

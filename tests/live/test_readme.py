@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from support.server import ROOT, Server
-from tokenwire.config import Settings
+from tokenwire.config import Model, Settings, load_settings
 
 
 README = (ROOT / "README.md").read_text()
@@ -114,7 +114,17 @@ def test_the_two_commands_are_there() -> None:
 
 
 def test_every_block_is_of_a_language_that_is_run() -> None:
-    assert {name for name, _ in BLOCKS} == {"sh", "bash", "python", "js"}
+    assert {name for name, _ in BLOCKS} == {"sh", "bash", "python", "js", "toml"}
+
+
+def test_the_settings_of_a_model_are_settings(tmp_path: Path) -> None:
+    (source,) = blocks("toml")
+    file = tmp_path / "settings.toml"
+    # Also what stands there for those who need it.
+    file.write_text(source.replace("# path", "path"))
+    (model,) = load_settings({}, {}, file).models.values()
+    shown = {name for name in msgspec.structs.asdict(model) if f"{name} = " in source}
+    assert shown == {field.name for field in msgspec.structs.fields(Model)}
 
 
 def test_what_other_clients_are_told_names_this_server() -> None:
