@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tokenwire.engine.budget import fits as budget_fits
-from tokenwire.engine.budget import free_memory, total_memory
+from tokenwire.engine.budget import fits_machine, free_memory, total_memory
 from tokenwire.engine.downloads import Downloads
 from tokenwire.engine.families import ParserNames
 from tokenwire.engine.launch import EngineOptions
@@ -58,7 +58,7 @@ def bounds(settings: Settings) -> Bounds:
 
     def fits(needed: int) -> str | None:
         total = total_memory()
-        return budget_fits(needed, total if most is None or total is None else min(most, total))
+        return fits_machine(needed, total if most is None or total is None else min(most, total))
 
     def free(needed: int, held: int) -> str | None:
         free = free_memory()

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from tokenwire.config import Settings
+    from tokenwire.engine.library import LocalLibrary
     from tokenwire.engine.models import ModelState
     from tokenwire.generation.records import Unfinished
 
@@ -132,6 +133,7 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
             tasks.create_task(generations.run(), name="generations"),
             tasks.create_task(hub.run(), name="hub"),
             tasks.create_task(parts.sockets.run(), name="sockets"),
+            tasks.create_task(_learn(engines, library, supervisor), name="architectures"),
         ]
         engines.preimport()
         _load_first(supervisor)
@@ -159,6 +161,16 @@ async def _open_history(path: Path) -> tuple[Store, StoredRecords, list[Unfinish
     except (SaveFailed, ReadFailed) as error:
         await store.close()
         raise CannotOpen(f"{path} can't be used ({error}): is there free space?") from error
+
+
+async def _learn(engines: VllmEngines, library: LocalLibrary, supervisor: Supervisor) -> None:
+    """Have the list say what vLLM can't run, as soon as it is imported and can be asked."""
+    try:
+        library.learn(await engines.architectures())
+    except Exception:  # a task's top: each load will find out, and say so
+        log.exception("vLLM could not be asked what it can run")
+    else:
+        await supervisor.refresh()
 
 
 def _load_first(supervisor: Supervisor) -> None:

@@ -139,6 +139,13 @@ class Engines:
 
     def preimport(self) -> None: ...
 
+    async def architectures(self) -> frozenset[str]:
+        return frozenset({"LlamaForCausalLM"})
+
+    async def check(self, info: ModelInfo) -> None: ...
+
+    def need(self, info: ModelInfo) -> None: ...
+
     async def start(self, info: ModelInfo, on_stage: Callable[[Stage], None]) -> Engine:
         del info, on_stage
         return Engine()

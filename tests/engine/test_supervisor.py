@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from support.machine import Factory, Shelf, open_supervisor
-from support.scripted import ScriptedEngine
+from support.machine import Factory, Shelf, open_supervisor, phases, use
 from support.waiting import until
 from tokenwire.engine import supervisor as room
 from tokenwire.engine.base import UNKNOWN
@@ -17,30 +16,7 @@ from tokenwire.engine.models import (
     ModelState,
     Stage,
 )
-from tokenwire.engine.supervisor import Supervisor
-from tokenwire.errors import EngineDead, InvalidRequest, ModelNotFound, ModelUnavailable
-
-
-class Slow(ScriptedEngine):
-    """An engine that takes its time to end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.closing = asyncio.Event()
-
-    async def close(self) -> None:
-        self.closing.set()
-        await self.go.wait()
-        await super().close()
-
-
-async def use(supervisor: Supervisor, model: str) -> None:
-    async with supervisor.lease(model):
-        pass
-
-
-def phases(supervisor: Supervisor) -> dict[str, str]:
-    return {state.info.id: state.phase for state in supervisor.states()}
+from tokenwire.errors import EngineDead, InvalidRequest, ModelUnavailable
 
 
 async def test_nothing_is_loaded_until_it_is_asked_for() -> None:
@@ -214,27 +190,6 @@ async def test_an_engine_that_dies_in_use_is_buried_and_the_next_one_started() -
         assert supervisor.ready("a") is second
 
 
-class Bad(ScriptedEngine):
-    """An engine that does not end well."""
-
-    async def close(self) -> None:
-        raise OSError("no such process")
-
-
-async def test_an_engine_that_does_not_end_well_does_not_end_the_server() -> None:
-    factory = Factory()
-    async with open_supervisor(factory, max_loaded=1) as supervisor:
-        await use(supervisor, "a")
-        dead = supervisor._slots.home("a")[0].engine = Bad()  # pyright: ignore[reportPrivateUsage]
-        dead.alive = False
-        await use(supervisor, "a")
-        supervisor._slots.home("a")[0].engine = Bad()  # pyright: ignore[reportPrivateUsage]
-        await use(supervisor, "b")
-
-        assert phases(supervisor)["a"] == "unloaded"
-        assert supervisor.ready("b") is not None
-
-
 async def test_several_who_see_one_death_start_one_engine() -> None:
     factory = Factory()
     died = asyncio.Event()
@@ -267,160 +222,6 @@ async def test_an_engine_that_died_unnoticed_is_not_ready_and_the_next_one_is_st
             assert engine is factory.engines["a"][1]
 
 
-async def test_the_idle_model_used_longest_ago_makes_room() -> None:
-    factory = Factory()
-    async with open_supervisor(factory) as supervisor:
-        await use(supervisor, "a")
-        await use(supervisor, "b")
-        await use(supervisor, "a")
-        await use(supervisor, "c")
-
-        assert phases(supervisor) == {
-            "a": "ready",
-            "b": "unloaded",
-            "c": "ready",
-            "broken": "failed",
-        }
-        assert factory.engines["b"][0].closed
-
-
-async def test_a_model_in_use_is_never_unloaded_and_who_wants_its_room_is_told() -> None:
-    factory, told = Factory(), list[ModelState]()
-    async with open_supervisor(factory, max_loaded=1) as supervisor:
-        async with supervisor.lease("a"):
-            b = supervisor.lease("b", told.append)
-            entering = asyncio.ensure_future(b.__aenter__())
-            await until(lambda: bool(told) and told[-1].stage == "room")
-            assert "a to end" in (told[-1].detail or "")
-            assert phases(supervisor)["a"] == "draining"
-            assert supervisor.ready("a") is None
-            assert not factory.engines["a"][0].closed
-            assert factory.started == ["a"]
-        await entering
-        assert factory.engines["a"][0].closed
-        assert phases(supervisor)["a"] == "unloaded"
-        await b.__aexit__(None, None, None)
-
-
-async def test_two_models_that_take_turns_in_one_place_both_get_theirs() -> None:
-    factory, order = Factory(), list[str]()
-
-    async def work(model: str) -> None:
-        async with supervisor.lease(model):
-            order.append(model)
-            await asyncio.sleep(0.001)
-
-    async with open_supervisor(factory, max_loaded=1) as supervisor, asyncio.timeout(10):
-        await asyncio.gather(*(work(model) for model in "abcabcabc"))
-
-        assert sorted(order) == sorted("abcabcabc")
-        assert all(engine.closed for engines in factory.engines.values() for engine in engines[:-1])
-
-
-async def test_an_unload_waits_for_whoever_holds_it_and_newcomers_have_it_loaded_again() -> None:
-    factory = Factory()
-    async with open_supervisor(factory) as supervisor:
-        async with supervisor.lease("a"):
-            supervisor.unload("a")
-            assert phases(supervisor)["a"] == "draining"
-            assert "ended" in (supervisor.state("a").detail or "")
-            late = asyncio.create_task(use(supervisor, "a"))
-            await asyncio.sleep(0.01)
-            assert not factory.engines["a"][0].closed
-            assert not late.done()
-        await late
-        assert factory.engines["a"][0].closed
-        assert supervisor.ready("a") is factory.engines["a"][1]
-        supervisor.unload("a")
-        await until(lambda: phases(supervisor)["a"] == "unloaded")
-        supervisor.unload("a")
-        assert phases(supervisor)["a"] == "unloaded"
-
-
-async def test_a_load_keeps_what_was_about_to_be_unloaded() -> None:
-    factory = Factory()
-    async with open_supervisor(factory) as supervisor:
-        async with supervisor.lease("a") as engine:
-            supervisor.unload("a")
-            late = asyncio.create_task(use(supervisor, "a"))
-            await asyncio.sleep(0)
-            supervisor.load("a")
-            assert phases(supervisor)["a"] == "ready"
-            await late
-        assert supervisor.ready("a") is engine
-        assert factory.started == ["a"]
-
-
-async def test_memory_is_made_by_the_idle_models_used_longest_ago_and_no_more_than_needed() -> None:
-    factory = Factory()
-    factory.needs = {"a": 40, "b": 40, "c": 50}
-    async with open_supervisor(factory, max_loaded=9, memory=100) as supervisor:
-        await use(supervisor, "a")
-        await use(supervisor, "b")
-        assert phases(supervisor)["a"] == "ready"
-        await use(supervisor, "c")
-
-        assert (phases(supervisor)["a"], phases(supervisor)["b"]) == ("unloaded", "ready")
-
-
-async def test_a_model_that_never_fits_is_refused_with_numbers_and_nobody_goes_for_it() -> None:
-    factory = Factory()
-    factory.needs = {"a": 40, "b": 140}
-    async with open_supervisor(factory, memory=100) as supervisor:
-        await use(supervisor, "a")
-        need = supervisor.state("b").need
-        assert need is not None
-        assert need.problem == "It needs 140 and 100 are free."
-        with pytest.raises(ModelUnavailable, match="needs 140 and 100"):
-            await use(supervisor, "b")
-
-        assert phases(supervisor)["a"] == "ready"
-
-
-async def test_a_model_that_could_not_be_loaded_costs_no_other_its_place() -> None:
-    factory = Factory()
-    factory.problems = {"b": "model.safetensors is cut off."}
-    async with open_supervisor(factory, max_loaded=1) as supervisor:
-        await use(supervisor, "a")
-        with pytest.raises(ModelUnavailable, match="cut off"):
-            await use(supervisor, "b")
-
-        assert phases(supervisor) == {
-            "a": "ready",
-            "b": "failed",
-            "c": "unloaded",
-            "broken": "failed",
-        }
-
-
-async def test_a_pinned_model_never_goes_for_another() -> None:
-    factory = Factory()
-    pinned = ModelInfo(id="p", path="p", pinned=True)
-    shelf = Shelf(pinned)
-    async with open_supervisor(factory, max_loaded=1, keep=0.0, shelf=shelf) as supervisor:
-        await use(supervisor, "p")
-        with pytest.raises(ModelUnavailable, match="max_loaded_models"):
-            await use(supervisor, "a")
-
-        assert phases(supervisor)["p"] == "ready"
-
-
-async def test_a_model_that_nobody_uses_goes_when_its_time_is_over() -> None:
-    factory = Factory()
-    long = ModelInfo(id="long", path="x", keep_alive_s=60.0)
-    async with open_supervisor(factory, keep=0.05, shelf=Shelf(long)) as supervisor:
-        await use(supervisor, "long")
-        async with supervisor.lease("a"):
-            await asyncio.sleep(0.1)
-            assert phases(supervisor)["a"] == "ready"
-        await until(lambda: phases(supervisor)["a"] == "unloaded")
-        supervisor.load("a")
-        await until(lambda: len(factory.engines["a"]) == 2)
-        await until(lambda: phases(supervisor)["a"] == "unloaded")
-
-        assert phases(supervisor)["long"] == "ready"
-
-
 async def test_a_load_that_is_cancelled_says_so_to_whoever_waits() -> None:
     factory = Factory()
     factory.go.clear()
@@ -435,6 +236,20 @@ async def test_a_load_that_is_cancelled_says_so_to_whoever_waits() -> None:
         assert phases(supervisor)["a"] == "unloaded"
         factory.go.set()
         await use(supervisor, "a")
+
+
+async def test_what_is_cancelled_before_it_began_can_be_begun_again() -> None:
+    factory, shelf = Factory(), Shelf()
+    async with open_supervisor(factory, shelf=shelf) as supervisor:
+        supervisor.load("a")
+        await supervisor.cancel("a")
+        assert phases(supervisor)["a"] == "unloaded"
+        await use(supervisor, "a")
+        supervisor.download("new/one")
+        state = await supervisor.cancel("new/one")
+        assert state.phase == "absent"
+        supervisor.download("new/one")
+        await until(lambda: phases(supervisor)["new/one"] == "unloaded")
 
 
 HUB = ModelInfo(id="org/hub", path="", source="hub", size_bytes=100)
@@ -523,86 +338,6 @@ async def test_what_is_no_repository_is_not_asked_for(name: str) -> None:
         assert shelf.fetched == []
 
 
-async def test_a_folder_that_appears_is_listed_and_one_that_goes_is_not() -> None:
-    factory, shelf = Factory(), Shelf()
-    async with open_supervisor(factory, shelf=shelf) as supervisor:
-        await use(supervisor, "b")
-        shelf.infos["new"] = ModelInfo(id="new", path="new")
-        del shelf.infos["b"], shelf.infos["c"]
-        shelf.infos["broken"] = ModelInfo(id="broken", path="x")
-        await supervisor.refresh()
-
-        assert phases(supervisor) == {
-            "a": "unloaded",
-            "b": "ready",  # in use or not, it is loaded
-            "broken": "unloaded",
-            "new": "unloaded",
-        }
-
-
-async def test_a_model_answers_to_its_other_names() -> None:
-    shelf = Shelf(ModelInfo(id="long/name-4b", path="x", aliases=("small",)))
-    async with open_supervisor(Factory(), shelf=shelf) as supervisor:
-        assert supervisor.resolve("small") == "long/name-4b"
-        assert supervisor.resolve(None) == "a"
-        with pytest.raises(ModelNotFound):
-            supervisor.resolve("large")
-
-
-async def test_an_adapter_lives_in_its_base_model() -> None:
-    factory = Factory()
-    shelf = Shelf(ModelInfo(id="a:pirate", path="x", base="a", source="adapter"))
-    async with open_supervisor(factory, shelf=shelf) as supervisor:
-        assert supervisor.resolve("a:pirate") == "a:pirate"
-        heard: list[tuple[str, str]] = []
-        supervisor.subscribe(lambda state: heard.append((state.info.id, state.phase)))
-        async with supervisor.lease("a:pirate"):
-            assert supervisor.state("a:pirate").phase == "ready"
-            assert not supervisor.state("a:pirate").is_default
-            assert supervisor.state("a:pirate").info.context_length == 777
-            assert supervisor.ready("a:pirate") is not None
-        assert factory.started == ["a"]
-        assert factory.engines["a"][0].adapters == ["pirate", "pirate"]
-        assert ("a:pirate", "ready") in heard
-        assert ("a", "ready") in heard
-        await supervisor.refresh()
-        del shelf.infos["a:pirate"]
-        await supervisor.refresh()
-        assert "a:pirate" not in phases(supervisor)
-
-
-async def test_two_loads_at_once_make_room_for_each_other() -> None:
-    factory = Factory()
-    async with open_supervisor(factory, max_loaded=1) as supervisor:
-        supervisor.load("a")
-        supervisor.load("b")
-        await until(lambda: factory.started == ["a", "b"] and supervisor.ready("b") is not None)
-
-        assert phases(supervisor)["a"] == "unloaded"
-        assert factory.engines["a"][0].closed
-
-
-async def test_a_model_that_is_asked_for_while_it_is_unloaded_is_loaded_again() -> None:
-    factory = Factory()
-    async with open_supervisor(factory, max_loaded=1) as supervisor:
-        await use(supervisor, "a")
-        slow = supervisor._slots.home("a")[0].engine = Slow()  # pyright: ignore[reportPrivateUsage]
-        switching = asyncio.create_task(use(supervisor, "b"))
-        await slow.closing.wait()
-        assert phases(supervisor)["a"] == "draining"
-        heard: list[tuple[str, str]] = []
-        supervisor.subscribe(lambda state: heard.append((state.info.id, state.phase)))
-        back = asyncio.create_task(use(supervisor, "a"))
-        await asyncio.sleep(0)
-        slow.go.set()
-        await asyncio.gather(switching, back)
-
-        assert slow.closed
-        assert supervisor.ready("a") is not None
-        # It was loading again before it had gone.
-        assert next(phase for model, phase in heard if model == "a") == "loading"
-
-
 async def test_closing_ends_every_engine_and_loads_no_more() -> None:
     factory = Factory()
     async with open_supervisor(factory) as supervisor:
@@ -629,18 +364,6 @@ async def test_closing_stops_a_load_and_whoever_waits_for_it() -> None:
         assert isinstance(result, ModelUnavailable)
         assert factory.cancelled == ["a"]
         assert phases(supervisor)["a"] == "unloaded"
-
-
-async def test_listeners_hear_of_every_model_until_they_stop() -> None:
-    heard: list[tuple[str, str]] = []
-    async with open_supervisor(Factory()) as supervisor:
-        stop = supervisor.subscribe(lambda state: heard.append((state.info.id, state.phase)))
-        await use(supervisor, "a")
-        stop()
-        await use(supervisor, "b")
-
-    assert heard[-1] == ("a", "ready")
-    assert {model for model, _ in heard} == {"a"}
 
 
 async def test_who_released_a_lease_hears_no_more() -> None:
@@ -755,13 +478,3 @@ async def test_an_answer_that_fails_alone_leaves_the_engine_to_the_others() -> N
         with pytest.raises(EngineDead):
             await suffer()
         assert supervisor.ready("a") is factory.engines["a"][0]
-
-
-async def test_a_model_is_named_by_its_id_and_the_default_one_by_nothing() -> None:
-    async with open_supervisor(Factory()) as supervisor:
-        assert supervisor.default == "a"
-        assert [supervisor.resolve(name) for name in (None, "", "b")] == ["a", "a", "b"]
-        with pytest.raises(ModelNotFound) as caught:
-            supervisor.resolve("nonsense")
-        assert caught.value.param == "model"
-        assert [state.is_default for state in supervisor.states()] == [True, False, False, False]

@@ -21,15 +21,15 @@ import pytest
 import pytest_asyncio
 from safetensors.torch import load_file, save_file
 
+from support.engines import open_engines
 from support.model import make_model
-from support.server import ROOT, engines_of, wait_gone
+from support.server import engines_of, wait_gone
 from support.weights import names_of, write_weights
-from tokenwire.engine import environment
 from tokenwire.engine.base import Delta, Form, Prompt, Sampling
 from tokenwire.engine.budget import fits, free_memory
 from tokenwire.engine.catalogue import describe
 from tokenwire.engine.checkpoint import NO_CHAT_TEMPLATE
-from tokenwire.engine.launch import EngineOptions, VllmEngines
+from tokenwire.engine.launch import VllmEngines
 from tokenwire.engine.models import ModelInfo, Stage
 from tokenwire.engine.vllm import VllmEngine
 from tokenwire.errors import InvalidRequest, ModelUnavailable
@@ -48,20 +48,8 @@ HELLO: list[dict[str, object]] = [{"role": "user", "content": "Hello"}]
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Generator[VllmEngines]:
     """The engine room, as the server opens it."""
-    before = dict(os.environ)
-    # What the forkserver imports is this package, not one that is installed.
-    os.environ["PYTHONPATH"] = str(ROOT / "backend")
-    run_dir = environment.run_directory(tmp_path_factory.mktemp("run"))
-    environment.prepare(run_dir, log_level="info")
-    environment.start_forkserver()
-    engines = VllmEngines(EngineOptions(run_dir=run_dir))
-    try:
+    with open_engines(tmp_path_factory.mktemp("run")) as engines:
         yield engines
-    finally:
-        engines.close()
-        environment.stop_forkserver()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +85,9 @@ def nothing(_: Stage) -> None: ...
 async def load(
     engines: VllmEngines, folder: Path, on_stage: Callable[[Stage], None] = nothing
 ) -> VllmEngine:
-    return await engines.start(ModelInfo(id="m", path=str(folder), context_length=1024), on_stage)
+    info = ModelInfo(id="m", path=str(folder), context_length=1024)
+    await engines.check(info)
+    return await engines.start(info, on_stage)
 
 
 async def answer(engine: VllmEngine, prompt: Prompt) -> tuple[int, ...]:

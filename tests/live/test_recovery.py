@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from support.engines import POLICY, open_engines
 from support.model import DEMO, make_model
-from support.server import ROOT, engines_of, wait_gone
-from tokenwire.engine import environment
+from support.server import engines_of, wait_gone
 from tokenwire.engine.base import Delta, Prompt, Resume, Sampling
-from tokenwire.engine.launch import EngineOptions, VllmEngines
+from tokenwire.engine.launch import VllmEngines
 from tokenwire.engine.ledger import RecoveryPolicy
 from tokenwire.engine.models import ModelInfo, Stage
 from tokenwire.engine.vllm import VllmEngine
@@ -120,21 +120,9 @@ async def leave(reading: asyncio.Task[Answer]) -> None:
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Generator[VllmEngines]:
     """The engine room, as the server opens it."""
-    before = dict(os.environ)
-    # What the forkserver imports is this package, not one that is installed.
-    os.environ["PYTHONPATH"] = str(ROOT / "backend")
-    run_dir = environment.run_directory(tmp_path_factory.mktemp("run"))
-    environment.prepare(run_dir, log_level="info")
-    environment.start_forkserver()
-    policy = RecoveryPolicy(starts=20, backoff_s=0.01, stall_s=4.0)
-    engines = VllmEngines(EngineOptions(run_dir=run_dir, recovery=policy))
-    try:
-        yield engines
-    finally:
-        engines.close()
-        environment.stop_forkserver()
-        os.environ.clear()
-        os.environ.update(before)
+    policy = replace(POLICY, stall_s=4.0)
+    with open_engines(tmp_path_factory.mktemp("run"), policy=policy) as opened:
+        yield opened
 
 
 async def open_room(engines: VllmEngines, path: Path) -> Room:

@@ -21,7 +21,11 @@ POLICY = RecoveryPolicy(starts=20, backoff_s=0.01)
 
 
 @contextmanager
-def open_engines(folder: Path, models: Mapping[str, ModelOptions]) -> Generator[VllmEngines]:
+def open_engines(
+    folder: Path,
+    models: Mapping[str, ModelOptions] | None = None,
+    policy: RecoveryPolicy = POLICY,
+) -> Generator[VllmEngines]:
     """The room, with what is set for its models."""
     before = dict(os.environ)
     # What the forkserver imports is this package, not one that is installed.
@@ -29,7 +33,7 @@ def open_engines(folder: Path, models: Mapping[str, ModelOptions]) -> Generator[
     run_dir = environment.run_directory(folder)
     environment.prepare(run_dir, log_level="info")
     environment.start_forkserver()
-    engines = VllmEngines(EngineOptions(run_dir=run_dir, recovery=POLICY, models=models))
+    engines = VllmEngines(EngineOptions(run_dir=run_dir, recovery=policy, models=models or {}))
     try:
         yield engines
     finally:

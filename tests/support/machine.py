@@ -114,3 +114,12 @@ async def open_supervisor(
         finally:
             factory.go.set()
             await supervisor.close()
+
+
+async def use(supervisor: Supervisor, model: str) -> None:
+    async with supervisor.lease(model):
+        pass
+
+
+def phases(supervisor: Supervisor) -> dict[str, str]:
+    return {state.info.id: state.phase for state in supervisor.states()}

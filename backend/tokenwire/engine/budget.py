@@ -85,11 +85,20 @@ def total_memory() -> int | None:
 
 def fits(need: int, free: int | None) -> str | None:
     """Why what needs so much can't be loaded, None where it can or where nobody can say."""
-    if free is None or need <= free:
+    return _lacks(need, free, "{left:.1f} GB are free")
+
+
+def fits_machine(need: int, total: int | None) -> str | None:
+    """The same, were nothing else in memory."""
+    return _lacks(need, total, "this machine has {left:.1f} GB for it")
+
+
+def _lacks(need: int, there: int | None, words: str) -> str | None:
+    if there is None or need <= there:
         return None
     # Rounded apart, so that the two are never the same number.
-    needed, left = math.ceil(need / GB * 10) / 10, math.floor(max(free, 0) / GB * 10) / 10
-    return f"It needs {needed:.1f} GB and {left:.1f} GB are free."
+    needed, left = math.ceil(need / GB * 10) / 10, math.floor(max(there, 0) / GB * 10) / 10
+    return f"It needs {needed:.1f} GB and {words.format(left=left)}."
 
 
 def need_of(info: ModelInfo, *, kv_bytes: int | None, terms: Terms = _PLAIN) -> int:

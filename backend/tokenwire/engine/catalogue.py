@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tokenwire.engine.base import Capabilities
-from tokenwire.engine.checkpoint import outer_problem, weight_files
+from tokenwire.engine.checkpoint import architecture_problem, outer_problem, weight_files
 from tokenwire.engine.curated import CURATED
 from tokenwire.engine.families import parser_names, read_object
 from tokenwire.engine.hub_cache import whole_models
@@ -42,12 +42,14 @@ def find_models(
     named: str | None = None,
     options: Mapping[str, ModelOptions] | None = None,
     folders: Iterable[str] = (),
+    architectures: frozenset[str] | None = None,
 ) -> tuple[list[ModelInfo], str]:
     """All models that could run or be fetched, and the id of the default one.
 
     `named` is what the user asked for with --model: an id in the list or another name for it, a
     folder, or a repository of the hub. Raises LookupError with a sentence when it is none of these.
-    `options` are what the user has set for a model, `folders` further places to look in.
+    `options` are what the user has set for a model, `folders` further places to look in, and
+    `architectures` those that can be served, once that is known.
     """
     options = options or {}
     models: dict[str, ModelInfo] = {}
@@ -55,6 +57,8 @@ def find_models(
     def found(folder: Path, id: str, **known: Any) -> None:
         if id not in models:
             info = describe(folder, id, options.get(id, NO_OPTIONS).parsers)
+            if not info.problem and architectures is not None:
+                known["problem"] = architecture_problem(folder, architectures)
             models[id] = replace(info, **known)
 
     for id, folder, known in _here(data_dir, options, folders):
@@ -141,9 +145,7 @@ def _as_set(info: ModelInfo, option: ModelOptions) -> dict[str, ModelInfo]:
 
 
 def _weight_bytes(folder: Path) -> int | None:
-    # The Hugging Face cache links to its files; a link whose file is gone is no weight.
-    files = (file for file in folder.glob("*.safetensors") if file.is_file())
-    return sum(file.stat().st_size for file in files) or None
+    return sum(file.stat().st_size for file in weight_files(folder)) or None
 
 
 def describe(folder: Path, model_id: str, parsers: ParserNames | None = None) -> ModelInfo:
@@ -158,7 +160,7 @@ def describe(folder: Path, model_id: str, parsers: ParserNames | None = None) ->
         id=model_id,
         path=str(folder),
         context_length=context if isinstance(context, int) else None,
-        size_bytes=sum(file.stat().st_size for file in weight_files(folder)) or None,
+        size_bytes=_weight_bytes(folder),
         created=int((folder / "config.json").stat().st_mtime) if config else 0,
         problem=outer_problem(folder),
     )

@@ -28,7 +28,6 @@ NO_CHAT_TEMPLATE: Final = (
 _TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "tekken.json", "tiktoken.model")
 _EMBEDS: Final = "It makes embeddings, not text."
 _JUDGES: Final = "It judges texts (a classifier or a reranker); it writes none."
-# By the end of an architecture's name, the first that fits; None: it writes text. As vLLM decides.
 _DRAFTS: Final = "It only speeds up another model (speculative decoding)."
 # By the end of an architecture's name, the first that fits; None: it writes text. As vLLM decides.
 _KINDS: Final[tuple[tuple[tuple[str, ...], str | None], ...]] = (

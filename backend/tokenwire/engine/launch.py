@@ -118,7 +118,6 @@ class VllmEngines:
         `on_stage` is called on the event loop. Raises ModelUnavailable with a sentence for a
         person.
         """
-        await self.check(info)
         birth = Birth()
         llm, parsers, own = await self._born(info, on_stage, birth)
         engine = VllmEngine(

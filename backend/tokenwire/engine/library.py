@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tokenwire.engine.catalogue import find_models
 from tokenwire.engine.downloads import DownloadPaused, DownloadRefused
 from tokenwire.engine.models import DownloadStopped, ModelInfo
+from tokenwire.errors import ModelUnavailable
 
 
 if TYPE_CHECKING:
@@ -40,10 +41,15 @@ class LocalLibrary:
     ) -> None:
         self._downloads = downloads
         self._find = partial(find_models, data_dir, named, options, folders)
+        self._architectures: frozenset[str] | None = None
         _, self.default = self._find()
 
+    def learn(self, architectures: frozenset[str]) -> None:
+        """From now on a model of another architecture has a problem."""
+        self._architectures = architectures
+
     def models(self) -> list[ModelInfo]:
-        models = {info.id: info for info in self._find()[0]}
+        models = {info.id: info for info in self._find(architectures=self._architectures)[0]}
         for repo in self._downloads.left():
             owner = repo.split("/", 1)[0]
             info = models.get(repo, ModelInfo(id=repo, path="", source="hub", owned_by=owner))
@@ -60,5 +66,7 @@ class LocalLibrary:
     async def discard(self, model: str) -> None:
         try:
             await self._downloads.discard(model)
+        except DownloadRefused:
+            return  # of what has no such name there is nothing
         except DownloadPaused as error:
-            raise DownloadStopped(str(error)) from error
+            raise ModelUnavailable(str(error), param="model") from error

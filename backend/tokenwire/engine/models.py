@@ -180,5 +180,7 @@ class Library(Protocol):
         ...
 
     async def discard(self, model: str) -> None:
-        """Remove what is there of a model that was not fetched to its end."""
+        """Remove what is there of a model that was not fetched to its end. Raises ModelUnavailable
+        while another process fetches it.
+        """
         ...

@@ -62,10 +62,10 @@ class Residents:
             if not movable and not going:
                 raise ModelUnavailable(why)
             if not going:
-                self.leave(min(movable, key=_rank))
-                going = movable
-            if any(slot.held for slot in going):
-                detail = f"Waiting for answers of {going[0].id} to end: {_lower(why)}"
+                going = [min(movable, key=_rank)]
+                self.leave(going[0])
+            if busy := [slot.id for slot in going if slot.held]:
+                detail = f"Waiting for answers of {', '.join(busy)} to end: {_lower(why)}"
                 self._slots.set(wanted, stage="room", progress=None, detail=detail)
             await self._changed.wait()
 
@@ -156,9 +156,8 @@ class Residents:
         return self._bounds.keep_alive_s if info.keep_alive_s is None else info.keep_alive_s
 
     def _idle(self, slot: Slot, engine: RunningEngine) -> None:
-        after = self._keep_alive(slot) or 0.0
-        unused = time.monotonic() - slot.used_at >= after
-        if slot.engine is engine and unused and not slot.held and not slot.wanted:
+        # Each use since has begun the time anew.
+        if slot.engine is engine and not slot.held and not slot.wanted:
             self.leave(slot)
 
     def _go(self, slot: Slot) -> None:

@@ -34,8 +34,8 @@ RESTING: frozenset[ModelPhase] = frozenset({"absent", "paused", "unloaded", "fai
 class Slot:
     """One model that has an engine of its own. `leases` hold the engine, `wanted` wait for it, of
     whom `promised` have waited for its load and only have to take it; `work` is its download or its
-    load; it is `leaving` when it is unloaded as soon as nobody holds
-    it, and then `stays` is set when that is over.
+    load; it is `leaving` when it is unloaded as soon as nobody holds it, and then `stays` is set
+    when that is over.
     """
 
     def __init__(self, state: ModelState) -> None:
@@ -84,13 +84,15 @@ class Slots:
         return lambda: self._listeners.discard(listener)
 
     def home(self, model: str) -> tuple[Slot, str | None]:
-        """The slot of a model, and the name of the adapter that it is, if it is one."""
+        """The slot of a model, and the name of the adapter that it is, if it is one. Raises
+        ModelNotFound, also for one that has gone since its name was resolved.
+        """
         if (slot := self._slots.get(model)) is not None:
             return slot, None
         for slot in self._slots.values():
             if model in slot.adapters:
                 return slot, model.removeprefix(f"{slot.id}:")
-        raise KeyError(model)
+        raise _unknown(model)
 
     def resolve(self, name: str | None) -> str:
         """The id that a model has or is also known by. Raises ModelNotFound."""
@@ -100,10 +102,7 @@ class Slots:
             for info in (slot.state.info, *slot.adapters.values()):
                 if name == info.id or name in info.aliases:
                     return info.id
-        raise ModelNotFound(
-            f"The model {name!r} does not exist here. GET /v1/models lists what does.",
-            param="model",
-        )
+        raise _unknown(name)
 
     def state(self, model: str) -> ModelState:
         slot, adapter = self.home(model)
@@ -172,6 +171,12 @@ class Slots:
                 listener(shown)
 
 
+def _unknown(name: str) -> ModelNotFound:
+    return ModelNotFound(
+        f"The model {name!r} does not exist here. GET /v1/models lists what does.", param="model"
+    )
+
+
 def _moves(before: ModelState, info: ModelInfo) -> bool:
     """Whether the disk has the say: nothing is under way, or a download has come to its end."""
     fetched = before.phase == "downloading" and bool(info.path)
@@ -197,6 +202,8 @@ def _shown(slot: Slot, info: ModelInfo) -> ModelState:
     state, live = slot.state, slot.engine.live() if slot.engine is not None else None
     if info is state.info:
         return replace(state, live=live) if live else state
+    if info.problem:
+        return ModelState(info=info, phase="failed", detail=info.problem)
     if slot.alive:
         info = replace(info, context_length=state.info.context_length)
     return replace(state, info=info, live=live, is_default=False)

@@ -26,13 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
 
     from tokenwire.engine.base import Engine, RunningEngine
-    from tokenwire.engine.models import (
-        EngineMaker,
-        Library,
-        ModelState,
-        Stage,
-        StageListener,
-    )
+    from tokenwire.engine.models import EngineMaker, Library, ModelState, Stage, StageListener
     from tokenwire.engine.residents import Bounds
 
 
@@ -68,6 +62,8 @@ class Supervisor:
         # One load at a time, so that each sees what the others have taken.
         self._one = asyncio.Lock()
         self._looked_at = 0.0
+        # One look at a time: what an older one saw must not come after what a newer one did.
+        self._looking = asyncio.Lock()
         self._slots.shelve(library.models())
 
     @property
@@ -83,10 +79,17 @@ class Supervisor:
 
     async def refresh(self, unless_newer_s: float = 0.0) -> None:
         """Look at the disk again, unless someone just has: what is new there, and what is gone."""
-        now = time.monotonic()
-        if now - self._looked_at >= unless_newer_s:
+        async with self._looking:
+            now = time.monotonic()
+            if now - self._looked_at < unless_newer_s:
+                return
             self._looked_at = now
-            self._slots.shelve(await asyncio.to_thread(self._library.models))
+            try:
+                models = await asyncio.to_thread(self._library.models)
+            except (OSError, LookupError) as error:
+                log.warning("The models on disk can't be looked at: %s", error)
+            else:
+                self._slots.shelve(models)
 
     def load(self, model: str) -> None:
         """Start to load a model, if it is neither loaded nor loading; keep it, if it was about to
@@ -95,7 +98,7 @@ class Supervisor:
         slot, _ = self._slots.home(model)
         if slot.work is not None or self._closed or slot.state.info.problem:
             return
-        if slot.alive:
+        if slot.alive and (slot.held or not slot.leaving):
             self._residents.stay(slot)
             return
         slot.state.refuse_missing()
@@ -137,6 +140,9 @@ class Supervisor:
         if (work := slot.work) is not None:
             work.cancel()
             await asyncio.wait((work,))
+            if slot.work is work:  # it had not begun
+                slot.work = None
+                self._slots.rest(slot, "unloaded")
         if slot.work is None and not slot.state.info.path:
             await self._library.discard(slot.id)
             self._slots.rest(slot, "absent")
@@ -245,6 +251,8 @@ class Supervisor:
             if slot.leaving:
                 await slot.stays.wait()
             async with self._one:
+                # It takes more where more is free.
+                slot.state = replace(slot.state, need=self._need(info))
                 await self._residents.make_room(slot)
                 heard = partial(self._stage, slot)
                 slot.engine = await self._engines.start(info, heard)
