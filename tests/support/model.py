@@ -10,31 +10,45 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from support.server import ROOT
 
 
 HIDDEN, LAYERS = 64, 2
+Kind = Literal["llama", "qwen3"]
+_KINDS: dict[Kind, Any] = {
+    "llama": (LlamaConfig, LlamaForCausalLM),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+}
 DEMO = ROOT / "backend" / "tokenwire" / "demo_model"
 
 
-def make_model(folder: Path, *, context: int = 1024) -> Path:
+def make_model(folder: Path, *, context: int = 1024, kind: Kind = "llama") -> Path:
     """Write it to `folder`. Its texts are full of characters of several bytes, and of halves."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(DEMO / name, folder)
     vocabulary = len(AutoTokenizer.from_pretrained(folder))
-    config = LlamaConfig(
+    config_of, model_of = _KINDS[kind]
+    config = config_of(
         vocab_size=vocabulary,
         hidden_size=HIDDEN,
         intermediate_size=128,
         num_hidden_layers=LAYERS,
         num_attention_heads=2,
         num_key_value_heads=1,
+        head_dim=HIDDEN // 2,
         max_position_embeddings=context,
         # Wide enough that the next token depends on all that came before.
         initializer_range=0.3,
@@ -44,7 +58,7 @@ def make_model(folder: Path, *, context: int = 1024) -> Path:
     )
     with torch.random.fork_rng():
         torch.manual_seed(20)
-        LlamaForCausalLM(config).save_pretrained(folder)
+        model_of(config).save_pretrained(folder)
     return folder
 
 
