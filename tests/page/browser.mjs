@@ -76,3 +76,29 @@ export async function say(page, text) {
   await composer(page).fill(text);
   await composer(page).press("Enter");
 }
+
+/**
+ * A page on which an answer is being written, and will be for a while. On a busy machine a browser may stand
+ * still for as long as that takes; then another page asks again.
+ */
+export async function underway(visit, text) {
+  for (let tries = 0; tries < 8; tries++) {
+    const page = await visit();
+    await runOn(page);
+    await say(page, text);
+    await page.waitForFunction(() => document.querySelector(".answer .md")?.textContent.length > 20, null, { polling: "raf" });
+    if (await page.locator(".turn[data-live]").count()) return page;
+  }
+  throw new Error("Each answer had ended before the browser drew it.");
+}
+
+/** Until it is reloaded the page asks for greedy answers that run on for seconds. */
+async function runOn(page) {
+  await page.evaluate((longer) => {
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (data) {
+      const message = JSON.parse(data);
+      send.call(this, JSON.stringify(message.type === "response.create" ? { ...message, ...longer } : message));
+    };
+  }, { temperature: 0, max_output_tokens: 1900, ignore_eos: true });
+}

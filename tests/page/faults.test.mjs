@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { answers, launch, open, say } from "./browser.mjs";
+import { answers, launch, open, underway } from "./browser.mjs";
 import { OwnServer } from "./own_server.mjs";
 
 /** A model that loads on a busy machine. */
@@ -25,33 +25,24 @@ after(async () => {
   await server.kill();
 });
 
-/** An answer that is not over before what it is asked for is killed. */
-const RUNS_ON = { temperature: 0, max_output_tokens: 800, ignore_eos: true };
-
-/** A page that asks for greedy answers of that length, and notes each line of state from now on. */
+/** A page that notes each line of state from now on. */
 async function visit(t) {
   const at = await open(browser, server.url, { expected: OFFLINE });
   t.after(at.close);
   const { page } = at;
   page.setDefaultTimeout(PATIENCE);
   await page.locator(".starter").first().waitFor();
-  await page.evaluate((runsOn) => {
+  await page.evaluate(() => {
     const state = document.getElementById("state");
     globalThis.said = new Set();
     new MutationObserver(() => globalThis.said.add(state.textContent)).observe(state, { childList: true });
-    const { send } = WebSocket.prototype;
-    WebSocket.prototype.send = function (data) {
-      const message = JSON.parse(data);
-      send.call(this, JSON.stringify(message.type === "response.create" ? { ...message, ...runsOn } : message));
-    };
-  }, RUNS_ON);
+  });
   return page;
 }
 
 const said = (page, words) => page.waitForFunction((w) => [...globalThis.said].some((line) => line.includes(w)), words);
-/** Waits until enough of the answer is there that more of it is still to come. Returns it. */
+/** What is there of the answer; its element is known again. */
 async function begun(page) {
-  await page.waitForFunction(() => document.querySelector(".answer .md")?.textContent.length > 20, null, { polling: "raf" });
   await answers(page).evaluate((node) => { node.kept = true; });
   return answers(page).textContent();
 }
@@ -77,8 +68,7 @@ async function staysAfterReload(page, text) {
 }
 
 test("the engine is killed under an answer: one line, and the text goes on", async (t) => {
-  const page = await visit(t);
-  await say(page, LONG);
+  const page = await underway(() => visit(t), LONG);
   const before = await begun(page);
   const engines = server.engines();
   assert.ok(engines.length > 0);
@@ -88,8 +78,7 @@ test("the engine is killed under an answer: one line, and the text goes on", asy
 });
 
 test("the server is killed under an answer: one line, and the text goes on with the next server", async (t) => {
-  const page = await visit(t);
-  await say(page, LONG);
+  const page = await underway(() => visit(t), LONG);
   const before = await begun(page);
   await server.kill();
   await said(page, "Connection lost. Trying again; the answer goes on from here.");

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { accessible, answers, composer, fits, launch, open, say } from "./browser.mjs";
+import { accessible, answers, composer, fits, launch, open, say, underway } from "./browser.mjs";
 
 const URL_ = process.env.TOKENWIRE_URL;
 /** The first prompt may wait for the model to load. */
@@ -65,11 +65,12 @@ test("a prompt is typed, its answer comes in steps, and the numbers are there", 
   await accessible(page, "done");
 });
 
+test("an answer is accessible while it is written", async (t) => {
+  await accessible(await underway(() => visit(t), "Count from 1 to 200"), "streaming");
+});
+
 test("a stop keeps the text, says so, and survives a reload", async (t) => {
-  const page = await visit(t);
-  await say(page, "Count from 1 to 200");
-  await begun(page, 0);
-  await accessible(page, "streaming");
+  const page = await underway(() => visit(t), "Count from 1 to 200");
   await page.keyboard.press("Escape");
   await page.getByText("Stopped", { exact: true }).waitFor();
   const kept = await answers(page).first().textContent();
