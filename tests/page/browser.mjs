@@ -78,16 +78,17 @@ export async function say(page, text) {
 }
 
 /**
- * A page on which an answer is being written, and will be for a while. On a busy machine a browser may stand
- * still for as long as that takes; then another page asks again.
+ * A page on which an answer is being written that counts to 200 and is not there yet. On a busy machine a browser
+ * may stand still for as long as that takes; then another page asks again.
  */
-export async function underway(visit, text) {
+export async function underway(visit) {
   for (let tries = 0; tries < 8; tries++) {
     const page = await visit();
     await runOn(page);
-    await say(page, text);
+    await say(page, "Count from 1 to 200.");
     await page.waitForFunction(() => document.querySelector(".answer .md")?.textContent.length > 20, null, { polling: "raf" });
-    if (await page.locator(".turn[data-live]").count()) return page;
+    const text = await answers(page).textContent();
+    if (!/\b200\b/.test(text) && (await page.locator(".turn[data-live]").count())) return page;
   }
   throw new Error("Each answer had ended before the browser drew it.");
 }

@@ -11,8 +11,6 @@ import { OwnServer } from "./own_server.mjs";
 const PATIENCE = 120_000;
 /** The browser reports each failed connection to a server that is away; here that is the point. */
 const OFFLINE = /WebSocket connection|Failed to load resource|ERR_/;
-/** Greedy it takes seconds, on any machine; by its own sampling the small model may excuse itself in a sentence. */
-const LONG = "Count from 1 to 150.";
 
 const server = new OwnServer();
 let browser;
@@ -68,7 +66,7 @@ async function staysAfterReload(page, text) {
 }
 
 test("the engine is killed under an answer: one line, and the text goes on", async (t) => {
-  const page = await underway(() => visit(t), LONG);
+  const page = await underway(() => visit(t));
   const before = await begun(page);
   const engines = server.engines();
   assert.ok(engines.length > 0);
@@ -78,7 +76,7 @@ test("the engine is killed under an answer: one line, and the text goes on", asy
 });
 
 test("the server is killed under an answer: one line, and the text goes on with the next server", async (t) => {
-  const page = await underway(() => visit(t), LONG);
+  const page = await underway(() => visit(t));
   const before = await begun(page);
   await server.kill();
   await said(page, "Connection lost. Trying again; the answer goes on from here.");
