@@ -208,31 +208,35 @@ def ceiling(streams: int, tokens: int, pairs: int) -> None:
 
 
 def journal(streams: int, pairs: int) -> None:
-    """What it costs that events are on disk before they are seen: the server's CPU while stored
-    answers run, beside the same not stored, and how long their events wait.
+    """What it costs that events are on disk before they are seen: stored answers beside the same
+    not stored, in the server's CPU while they run, and in how long their events wait to be read.
     """
     cores: dict[bool, list[float]] = {True: [], False: []}
-    waits = list[float]()
+    waits: dict[bool, list[float]] = {True: [], False: []}
     with ExitStack() as house:
         delays = Path(house.enter_context(tempfile.TemporaryDirectory())) / "delays"
         server = contestants.scripted(house, step_s=0.01, delays=delays)
         for turn in range(pairs):
             for store in cores:
-                cores[store].append(_while_they_run(server, streams, f"{turn}", store=store))
-                if store:
-                    waits.append(1000 * median(json.loads(delays.read_text())))
+                core = _while_they_run(server, streams, f"{turn}", store=store)
+                cores[store].append(100 * core)
+                waits[store].append(1000 * median(json.loads(delays.read_text())))
                 print(".", end="", flush=True)
-    more = [100 * (a - b) for a, b in zip(cores[True], cores[False], strict=True)]
     rows = [
-        (
-            *(spread([100 * core for core in cores[store]]) for store in (True, False)),
-            spread(more),
-            spread(waits),
-        )
+        (what, spread(got[True]), spread(got[False]), spread(_added(got)))
+        for what, got in (("% of a core", cores), ("an event waits ms", waits))
     ]
-    head = ("stored, % of a core", "not stored", "the journal's", "an event waits ms")
     note = f"{streams} answers at 100 tokens a second each, {pairs} turns."
-    publish("journal", f"{note}\n\n{table(head, rows)}", {"more": more, "waits": waits})
+    head = ("", "stored", "not stored", "the journal's")
+    publish(
+        "journal",
+        f"{note}\n\n{table(head, rows)}",
+        {"cores": _added(cores), "waits": _added(waits)},
+    )
+
+
+def _added(got: dict[bool, list[float]]) -> list[float]:
+    return [stored - plain for stored, plain in zip(got[True], got[False], strict=True)]
 
 
 def _while_they_run(server: Contestant, streams: int, salt: str, *, store: bool) -> float:

@@ -4,7 +4,7 @@ itself costs, and how much it can carry. A process of its own, with the command 
 All answers step together, as in a continuous batch, one token a step. `BENCH_STEP_S`: the seconds
 of a step, 0 for as fast as the event loop goes. `BENCH_INTERVAL`: 0 takes the adaptive interval
 away. `BENCH_DELAYS`: a file that gets, each time all answers have ended, the seconds that their
-events waited for the journal. It says the same words for the same prompt and refuses to know who
+events waited to be read. It says the same words for the same prompt and refuses to know who
 reads.
 """
 
@@ -161,23 +161,25 @@ def keep_delays() -> None:
     delays.clear()
 
 
-def time_the_journal() -> None:
-    """Have each batch of an answer's events say how long it waited to be seen."""
-    from tokenwire.generation import journal
+def time_the_events() -> None:
+    """Have each read of a log say how long the newest event in it waited since it was made."""
+    from tokenwire.generation.log import Log
+    from tokenwire.generation.transcript import Transcript
 
-    draft = journal._Draft  # pyright: ignore[reportPrivateUsage]
-    begin, publish = draft.__init__, draft.publish
-    since: dict[int, float] = {}
+    publish, after = Transcript._publish, Log.after  # pyright: ignore[reportPrivateUsage]
+    made: dict[int, float] = {}
 
-    def begun(self: Any, *arguments: Any, **keywords: Any) -> None:
-        begin(self, *arguments, **keywords)
-        since[id(self)] = time.perf_counter()
+    def published(self: Any, events: Any, *arguments: Any) -> None:
+        made[id(events[-1])] = time.perf_counter()
+        publish(self, events, *arguments)
 
-    def published(self: Any) -> None:
-        delays.append(time.perf_counter() - since.pop(id(self)))
-        publish(self)
+    def read(self: Any, *arguments: Any) -> Any:
+        events = after(self, *arguments)
+        if events and (since := made.pop(id(events[-1]), None)) is not None:
+            delays.append(time.perf_counter() - since)
+        return events
 
-    draft.__init__, draft.publish = begun, published
+    Transcript._publish, Log.after = published, read  # pyright: ignore[reportPrivateUsage]
 
 
 def main() -> int:
@@ -188,7 +190,7 @@ def main() -> int:
     environment.start_forkserver = lambda: None
     environment.stop_forkserver = lambda: None
     if DELAYS:
-        time_the_journal()
+        time_the_events()
     return command.main(["serve", *sys.argv[1:]])
 
 

@@ -126,8 +126,9 @@ def _set_up(made: Engine, *, foreign_keys: bool) -> None:
         cursor.close()
 
     def begins(connection: Connection) -> None:
-        write = connection.get_execution_options().get("write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("says_begin", True):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
 
     event.listen(made, "connect", connected)
     event.listen(made, "begin", begins)
