@@ -55,8 +55,27 @@ export interface Conversation {
   title: string | null;
   title_source: "auto" | "user";
   model: string | null;
+  settings: ChatSettings;
+  pinned: boolean;
+  archived: boolean;
   active_response_id: string | null;
   running: boolean;
+}
+
+/** How the answers of a chat are to be made; what is not there is not set. */
+export interface ChatSettings {
+  instructions?: string;
+  model?: string;
+  temperature?: number;
+  top_p?: number;
+  top_k?: number;
+  min_p?: number;
+  presence_penalty?: number;
+  frequency_penalty?: number;
+  repetition_penalty?: number;
+  max_output_tokens?: number;
+  seed?: number;
+  reasoning_effort?: string;
 }
 
 /** Where the words of a search were said. */

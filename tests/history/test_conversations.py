@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.dialects import sqlite
 
-from tokenwire.history.values import Conversation, UnknownUser
+from tokenwire.history.conversations import listed
+from tokenwire.history.values import Conversation, UnknownResponse, UnknownUser, Which
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tokenwire.history.store import Store
     from tokenwire.history.values import Ended, NewResponse
@@ -44,6 +49,9 @@ async def test_a_new_conversation_is_as_asked_for(store: Store) -> None:
         title_source="auto",
         model=None,
         metadata={"k": "v"},
+        settings={},
+        pinned=False,
+        archived=False,
         active_response_id=None,
         running=False,
         created_at=made.created_at,
@@ -128,6 +136,41 @@ async def test_metadata_is_replaced_whole_and_without_it_nothing_changes(store: 
     assert await there(store, "c1") == changed
 
 
+async def test_it_is_made_and_changed_with_pins_places_and_settings(store: Store) -> None:
+    asked: dict[str, object] = {"temperature": 0.5, "instructions": "Be kind."}
+    made = await store.create_conversation("ann", "c1", pinned=True, archived=True, settings=asked)
+    assert (made.pinned, made.archived, made.settings) == (True, True, asked)
+    plain = await store.create_conversation("ann", "c2")
+    assert (plain.pinned, plain.archived, plain.settings) == (False, False, {})
+    changed = await store.update_conversation("ann", "c1", archived=False, settings={"seed": 1})
+    assert changed == replace(made, archived=False, settings={"seed": 1})
+    assert await there(store, "c1") == changed
+
+
+async def test_another_response_of_its_own_can_be_the_head(
+    store: Store, new: New, ended: End
+) -> None:
+    for name in ("c1", "c2"):
+        await store.create_conversation("ann", name)
+    for name, parent in (("a", None), ("b", "a"), ("c", "a")):
+        await store.begin(new(name, conversation_id="c1", previous_response_id=parent))
+        await store.finish(ended(name))
+    await store.begin(new("elsewhere", conversation_id="c2"))
+    before = await there(store, "c1")
+    changed = await store.update_conversation("ann", "c1", active_response_id="b", title="Mine")
+    assert changed == replace(before, active_response_id="b", title="Mine", title_source="user")
+    assert await there(store, "c1") == changed
+    items = await store.conversation_items("ann", "c1")
+    assert items is not None
+    assert [item["id"] for item in items] == ["in_a", "out_a", "in_b", "out_b"]
+    for wrong in ("elsewhere", "nothing", "c1"):
+        with pytest.raises(UnknownResponse):
+            await store.update_conversation("ann", "c1", active_response_id=wrong, title="Not")
+    assert await there(store, "c1") == changed
+    await store.begin(new("d", conversation_id="c1", previous_response_id="b"))
+    assert (await there(store, "c1")).active_response_id == "d"
+
+
 async def test_a_deleted_conversation_is_gone_with_its_responses(
     store: Store, new: New, ended: End
 ) -> None:
@@ -186,7 +229,7 @@ async def test_the_other_order_and_a_place_by_id_give_the_same_list(store: Store
         after: str | None = None
         for by_id in (False, True, False):
             page, cursor = await store.conversations(
-                "ann", limit=2, after=after, oldest_first=oldest_first
+                "ann", limit=2, after=after, which=Which(oldest_first=oldest_first)
             )
             found += [conversation.id for conversation in page]
             after = page[-1].id if by_id else cursor
@@ -194,6 +237,59 @@ async def test_the_other_order_and_a_place_by_id_give_the_same_list(store: Store
         assert cursor is None
     with pytest.raises(ValueError, match="not a cursor"):
         await store.conversations("ann", limit=2, after="bobs")
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+async def test_each_list_has_its_own_in_its_own_pages(store: Store, oldest_first: bool) -> None:
+    for n in range(12):
+        await store.create_conversation(
+            "ann", f"{n:02}", pinned=n % 3 == 0, archived=n % 2 == 0, title="x"
+        )
+    for archived in (None, False, True):
+        for pinned in (None, False, True):
+            which = Which(archived=archived, pinned=pinned, oldest_first=oldest_first)
+            found: list[str] = []
+            after: str | None = None
+            while True:
+                page, after = await store.conversations("ann", limit=2, after=after, which=which)
+                found += [conversation.id for conversation in page]
+                if after is None:
+                    break
+            expected = [
+                f"{n:02}"
+                for n in range(12)
+                if archived in (None, n % 2 == 0) and pinned in (None, n % 3 == 0)
+            ]
+            assert found == (expected if oldest_first else expected[::-1])
+
+
+async def test_a_place_by_id_may_lie_in_another_list(store: Store) -> None:
+    for name in "abcd":
+        await store.create_conversation("ann", name)
+    await store.update_conversation("ann", "c", archived=True)
+    page, _ = await store.conversations("ann", limit=9, after="c")
+    assert [conversation.id for conversation in page] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("which", "index"),
+    [
+        (Which(), "user_pk_archived_updated_ms_pk"),
+        (Which(oldest_first=True), "user_pk_archived_updated_ms_pk"),
+        (Which(pinned=True), "pinned"),
+    ],
+)
+async def test_a_list_is_read_in_the_order_of_an_index(
+    store: Store, tmp_path: Path, which: Which, index: str
+) -> None:
+    await store.create_conversation("ann", "c1")
+    sql = str(listed(which, after_a_place=True).compile(dialect=sqlite.dialect(paramstyle="named")))
+    values = {"user": "ann", "most": 3, "after_ms": 2**42, "after_pk": 9, "param_1": 0}
+    with closing(sqlite3.connect(tmp_path / "history.db")) as connection:
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+    plan = "; ".join(str(step[3]) for step in steps)
+    assert f"ix_conversation_{index} " in plan
+    assert "TEMP B-TREE" not in plan
 
 
 async def test_a_page_is_stable_while_conversations_move(store: Store, new: New) -> None:

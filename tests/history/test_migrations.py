@@ -33,7 +33,7 @@ REBUILD = """
 ORPHAN = """
     op.execute("UPDATE item SET response_pk = 99")
 """
-HEAD = "0003"
+HEAD = "0004"
 # The full-text index and the tables under it, which no class stands for.
 INDEX = "item_fts"
 FAIL = """

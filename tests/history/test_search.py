@@ -51,11 +51,18 @@ async def said(store: Store, new: New, ended: End) -> Store:
     return store
 
 
+async def test_what_was_put_away_is_found_and_says_so(said: Store) -> None:
+    await said.update_conversation("ann", "c2", archived=True)
+    assert [hit.archived for hit in await found(said, "poem")] == [True]
+    assert {hit.archived for hit in await found(said, "penguins")} == {False}
+
+
 async def test_a_hit_says_where_it_is(said: Store) -> None:
     assert await found(said, "poem") == [
         Hit(
             conversation_id="c2",
             title="A poem about the sea",
+            archived=False,
             response_id="r2",
             item_id="in_r2",
             role="user",

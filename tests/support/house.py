@@ -163,6 +163,13 @@ async def receive_until(socket: websockets.ClientConnection, *kinds: str) -> lis
     return events
 
 
+def error_of(answer: httpx.Response) -> tuple[int, object, object]:
+    """(status, code, param) of a refusal."""
+    error = answer.json()["error"]
+    assert set(error) == {"message", "type", "code", "param"}
+    return answer.status_code, error["code"], error["param"]
+
+
 def events_of(frame: str | bytes) -> list[Json]:
     """The events of a frame: one, or on a page's socket perhaps many."""
     value: Any = json.loads(frame)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.house import USER, open_house, parse_sse, receive
+from support.house import USER, error_of, open_house, parse_sse, receive
 from support.scripted import MODEL, ScriptedEngine
 from support.waiting import until
 from tokenwire.engine.base import Capabilities
@@ -18,12 +18,6 @@ from tokenwire.web.parts import DoorLimits
 
 if TYPE_CHECKING:
     import httpx
-
-
-def error_of(answer: httpx.Response) -> tuple[int, object, object]:
-    error = answer.json()["error"]
-    assert set(error) == {"message", "type", "code", "param"}
-    return answer.status_code, error["code"], error["param"]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])

@@ -10,7 +10,7 @@ from openai import AsyncOpenAI
 from openai.types.conversations import Conversation, ConversationItem, ConversationItemList
 from pydantic import TypeAdapter
 
-from support.house import USER, House, events_of, open_house
+from support.house import USER, House, error_of, events_of, open_house
 from support.scripted import MODEL, ScriptedEngine
 
 
@@ -32,11 +32,6 @@ def user(*texts: str) -> list[object]:
 
 def texts(answer: httpx.Response) -> list[str]:
     return [item["content"][0]["text"] for item in answer.json()["data"]]
-
-
-def error_of(answer: httpx.Response) -> tuple[int, object, object]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
 
 
 async def make(house: House, **body: object) -> str:

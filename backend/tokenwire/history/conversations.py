@@ -7,14 +7,18 @@ and loops.
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import (
     Connection,
     RowMapping,
+    Select,
     bindparam,
     delete,
     exists,
     insert,
+    literal_column,
     select,
     tuple_,
     update,
@@ -23,7 +27,11 @@ from sqlalchemy import (
 from tokenwire.history.cursors import cursor_at, position
 from tokenwire.history.tables import conversation, is_running, item, response, user
 from tokenwire.history.trees import delete_below_conversation
-from tokenwire.history.values import Conversation, JsonObject, UnknownUser
+from tokenwire.history.values import Conversation, JsonObject, UnknownResponse, UnknownUser
+
+
+if TYPE_CHECKING:
+    from tokenwire.history.values import Changes, Fields, Which
 
 
 _leaf = response.alias()
@@ -36,6 +44,9 @@ _CONVERSATIONS = (
         conversation.c.title_source,
         conversation.c.model,
         conversation.c.metadata.label("data"),
+        conversation.c.settings,
+        conversation.c.pinned,
+        conversation.c.archived,
         conversation.c.created_ms,
         conversation.c.updated_ms,
         _leaf.c.id.label("active_response_id"),
@@ -50,14 +61,12 @@ _CONVERSATIONS = (
 _ONE = _CONVERSATIONS.where(conversation.c.id == bindparam("conversation"))
 _place = (conversation.c.updated_ms, conversation.c.pk)
 _start = tuple_(bindparam("after_ms"), bindparam("after_pk"))
-_PAGE = _CONVERSATIONS.limit(bindparam("most"))
-_NEWEST = _PAGE.order_by(*(column.desc() for column in _place))
-_NEWEST_AFTER = _NEWEST.where(tuple_(*_place) < _start)
-_OLDEST = _PAGE.order_by(*_place)
-_OLDEST_AFTER = _OLDEST.where(tuple_(*_place) > _start)
 _OWNER = select(user.c.pk).where(user.c.id == bindparam("user"))
 _INSERT = insert(conversation)
 _CHANGE = update(conversation).where(conversation.c.pk == bindparam("which"))
+_WITHIN = select(response.c.pk).where(
+    response.c.id == bindparam("response"), response.c.conversation_pk == bindparam("which")
+)
 _DELETE = delete(conversation).where(conversation.c.pk == bindparam("which"))
 _RESPONSES = (
     select(response.c.pk, response.c.resource)
@@ -76,24 +85,25 @@ def create(
     connection: Connection,
     user_id: str,
     conversation_id: str,
-    *,
-    title: str | None,
-    metadata: dict[str, str],
+    fields: Fields,
     now_ms: int,
 ) -> None:
     user_pk = connection.execute(_OWNER, {"user": user_id}).scalar()
     if user_pk is None:
         raise UnknownUser(user_id)
-    row = {
+    row: JsonObject = {
         "id": conversation_id,
         "user_pk": user_pk,
-        "title": title,
-        "title_source": "auto" if title is None else "user",
-        "metadata": metadata,
+        "title": None,
+        "title_source": "auto" if fields.get("title") is None else "user",
+        "metadata": {},
+        "settings": {},
+        "pinned": False,
+        "archived": False,
         "created_ms": now_ms,
         "updated_ms": now_ms,
     }
-    connection.execute(_INSERT, row)
+    connection.execute(_INSERT, row | {**fields})
 
 
 def one(connection: Connection, user_id: str, conversation_id: str) -> Conversation:
@@ -107,18 +117,16 @@ def get(connection: Connection, user_id: str, conversation_id: str) -> Conversat
 
 
 def page(
-    connection: Connection, user_id: str, limit: int, after: str | None, *, oldest_first: bool
+    connection: Connection, user_id: str, limit: int, after: str | None, which: Which
 ) -> tuple[list[Conversation], str | None]:
     """`after`: the cursor of a page, or the id of a conversation, which may have moved since."""
     # One more than asked for tells whether there is a next page.
     asked: JsonObject = {"user": user_id, "most": limit + 1}
-    if after is None:
-        statement = _OLDEST if oldest_first else _NEWEST
-    else:
-        statement = _OLDEST_AFTER if oldest_first else _NEWEST_AFTER
+    if after is not None:
         place = connection.execute(_ONE, _asked(user_id, after)).one_or_none()
         after_ms, after_pk = (place.updated_ms, place.pk) if place else position(after)
         asked |= {"after_ms": after_ms, "after_pk": after_pk}
+    statement = listed(which, after_a_place=after is not None)
     found = connection.execute(statement, asked).mappings().all()
     shown = found[:limit]
     more = len(found) > limit
@@ -129,20 +137,22 @@ def change(
     connection: Connection,
     user_id: str,
     conversation_id: str,
-    *,
-    title: str | None,
-    metadata: dict[str, str] | None,
+    changes: Changes,
 ) -> Conversation | None:
     found = connection.execute(_ONE, _asked(user_id, conversation_id)).one_or_none()
     if found is None:
         return None
-    changes: JsonObject = {}
-    if title is not None:
-        changes |= {"title": title, "title_source": "user"}
-    if metadata is not None:
-        changes["metadata"] = metadata
-    if changes:
-        connection.execute(_CHANGE, {"which": found.pk} | changes)
+    row: JsonObject = {**changes}
+    if row.pop("title", None) is not None:
+        row |= {"title": changes.get("title"), "title_source": "user"}
+    if (head := changes.get("active_response_id")) is not None:
+        del row["active_response_id"]
+        within = connection.execute(_WITHIN, {"which": found.pk, "response": head})
+        if (row_of_head := within.scalar()) is None:
+            raise UnknownResponse(head)
+        row["active_leaf_pk"] = row_of_head
+    if row:
+        connection.execute(_CHANGE, {"which": found.pk} | row)
     return one(connection, user_id, conversation_id)
 
 
@@ -170,6 +180,27 @@ def responses(
     ]
 
 
+@cache
+def listed(which: Which, *, after_a_place: bool) -> Select[Any]:
+    """The statement of a page; `after_a_place`: of one that is not the first."""
+    statement = _CONVERSATIONS.limit(bindparam("most"))
+    if which.oldest_first:
+        statement = statement.order_by(*_place)
+    else:
+        statement = statement.order_by(*(column.desc() for column in _place))
+    if after_a_place:
+        place = tuple_(*_place)
+        statement = statement.where(place > _start if which.oldest_first else place < _start)
+    # Literals, not parameters: SQLite picks a partial index only when it can see the same words.
+    for column, wanted in (
+        (conversation.c.archived, which.archived),
+        (conversation.c.pinned, which.pinned),
+    ):
+        if wanted is not None:
+            statement = statement.where(column == literal_column("1" if wanted else "0"))
+    return cast("Select[Any]", statement)
+
+
 def _end(row: RowMapping) -> str:
     return cursor_at(row["updated_ms"], row["pk"])
 
@@ -185,6 +216,9 @@ def _value(row: RowMapping) -> Conversation:
         title_source=row["title_source"],
         model=row["model"],
         metadata=row["data"],
+        settings=row["settings"],
+        pinned=row["pinned"],
+        archived=row["archived"],
         active_response_id=row["active_response_id"],
         running=bool(row["running"]),
         created_at=row["created_ms"] // 1000,

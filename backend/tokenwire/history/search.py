@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, Integer, String, text
+from sqlalchemy import JSON, Boolean, Integer, String, text
 
 from tokenwire.history.cursors import cursor_at
 from tokenwire.history.values import Hit, Piece
@@ -28,7 +28,8 @@ _SNIPPET_WORDS = 20
 _HITS = text(
     """
     SELECT item.pk, item.id AS item_id, item.data, response.id AS response_id,
-        conversation.id AS conversation_id, conversation.title, response.created_ms,
+        conversation.id AS conversation_id, conversation.title, conversation.archived,
+        response.created_ms,
         snippet(item_fts, 0, :open, :close, '…', :words) AS snippet
     FROM item_fts
     JOIN item ON item.pk = item_fts.rowid
@@ -46,6 +47,7 @@ _HITS = text(
     response_id=String,
     conversation_id=String,
     title=String,
+    archived=Boolean,
     created_ms=Integer,
     snippet=String,
 )
@@ -69,6 +71,7 @@ def hits(
         Hit(
             conversation_id=row.conversation_id,
             title=row.title,
+            archived=row.archived,
             response_id=row.response_id,
             item_id=row.item_id,
             role=str(row.data.get("role", "")) or None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -28,9 +28,11 @@ from tokenwire.history import (
 from tokenwire.history.cursors import position
 from tokenwire.history.packing import pack_entries
 from tokenwire.history.values import (
+    Changes,
     Conversation,
     Ended,
     Exchange,
+    Fields,
     Hit,
     JsonObject,
     NewResponse,
@@ -39,6 +41,7 @@ from tokenwire.history.values import (
     Spoken,
     Unfinished,
     User,
+    Which,
 )
 from tokenwire.history.writer import Writer
 
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+LISTED = Which()
 
 
 class Store:
@@ -183,22 +187,14 @@ class Store:
         user_id: str,
         conversation_id: str,
         *,
-        title: str | None,
-        metadata: dict[str, str],
         exchanges: Sequence[Exchange] = (),
+        **fields: Unpack[Fields],
     ) -> Conversation:
         """With what was said in it before. Raises `UnknownUser`, `SaveFailed`."""
         now_ms = _now_ms()
 
         def create(connection: Connection) -> Conversation:
-            conversations.create(
-                connection,
-                user_id,
-                conversation_id,
-                title=title,
-                metadata=metadata,
-                now_ms=now_ms,
-            )
+            conversations.create(connection, user_id, conversation_id, fields, now_ms)
             given.add(connection, user_id, conversation_id, exchanges, now_ms)
             return conversations.one(connection, user_id, conversation_id)
 
@@ -208,16 +204,14 @@ class Store:
         return await self._read(lambda c: conversations.get(c, user_id, conversation_id))
 
     async def conversations(
-        self, user_id: str, *, limit: int, after: str | None, oldest_first: bool = False
+        self, user_id: str, *, limit: int, after: str | None, which: Which = LISTED
     ) -> tuple[list[Conversation], str | None]:
         """A page of at most `limit` (> 0), the last changed first, and the cursor of the next page,
         which is None on the last one. `after`: a cursor, or the id of a conversation.
 
         Raises `ValueError` for what is neither.
         """
-        return await self._read(
-            lambda c: conversations.page(c, user_id, limit, after, oldest_first=oldest_first)
-        )
+        return await self._read(lambda c: conversations.page(c, user_id, limit, after, which))
 
     async def search(
         self, user_id: str, words: str, *, limit: int, after: str | None
@@ -229,20 +223,14 @@ class Store:
         return await self._read(lambda c: search.hits(c, user_id, words, limit, start))
 
     async def update_conversation(
-        self,
-        user_id: str,
-        conversation_id: str,
-        *,
-        title: str | None = None,
-        metadata: dict[str, str] | None = None,
+        self, user_id: str, conversation_id: str, **changes: Unpack[Changes]
     ) -> Conversation | None:
-        """Give it what is not None: a title that no later message changes, other metadata. It keeps
-        its place. Raises `SaveFailed`.
+        """Change it: a title that no later message changes, another head. It keeps its place.
+
+        Raises `UnknownResponse` where the head is not one of its responses, `SaveFailed`.
         """
         return await self._writer.write(
-            lambda c: conversations.change(
-                c, user_id, conversation_id, title=title, metadata=metadata
-            )
+            lambda c: conversations.change(c, user_id, conversation_id, changes)
         )
 
     async def conversation_items(

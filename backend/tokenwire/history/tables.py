@@ -50,7 +50,13 @@ class Conversation(Row, table=True):
     # Read backwards, as (updated_ms, pk) descending, by the list of conversations.
     __table_args__ = (
         CheckConstraint("title_source IN ('auto', 'user')", name="title_source"),
-        Index(None, "user_pk", "updated_ms", "pk"),
+        Index(None, "user_pk", "archived", "updated_ms", "pk"),
+        # So that the few that are pinned are found without reading all others.
+        Index(
+            "ix_conversation_pinned",
+            *("user_pk", "archived", "updated_ms", "pk"),
+            sqlite_where=text("pinned = 1"),
+        ),
     )
 
     pk: int | None = Field(default=None, primary_key=True)
@@ -74,6 +80,11 @@ class Conversation(Row, table=True):
     )
     created_ms: int
     updated_ms: int
+    pinned: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    archived: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    # No model is asked for its title, or not again.
+    title_settled: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    settings: dict[str, object] = Field(sa_column=Column(JSON, nullable=False, server_default="{}"))
 
 
 class Response(Row, table=True):

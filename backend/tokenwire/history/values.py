@@ -9,7 +9,7 @@ that end in `_ms`, seconds in `created_at` and `updated_at`. Nothing here knows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
 
 
 if TYPE_CHECKING:
@@ -89,17 +89,47 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`active_response_id`: the response begun last. `running`: some response has not ended yet."""
+    """`active_response_id`: the response begun last, or the one chosen since. `running`: some
+    response has not ended yet. `settings`: how its answers are to be made, for whoever asks.
+    """
 
     id: str
     title: str | None
     title_source: Literal["auto", "user"]
     model: str | None
     metadata: dict[str, str]
+    settings: JsonObject
+    pinned: bool
+    archived: bool
     active_response_id: str | None
     running: bool
     created_at: int
     updated_at: int
+
+
+class Fields(TypedDict, total=False):
+    """What a conversation is made with. `title`: the user's; None is none."""
+
+    title: str | None
+    metadata: dict[str, str]
+    settings: JsonObject
+    pinned: bool
+    archived: bool
+
+
+class Changes(Fields, total=False):
+    """What is to change: no title changes none."""
+
+    active_response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which conversations a list has, and in which order. None: either."""
+
+    archived: bool | None = False
+    pinned: bool | None = None
+    oldest_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +146,7 @@ class Hit:
 
     conversation_id: str
     title: str | None
+    archived: bool
     response_id: str
     item_id: str
     role: str | None

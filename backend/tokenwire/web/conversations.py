@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -15,15 +15,18 @@ from quart import Quart, Response, request
 from tokenwire.errors import InvalidRequest
 from tokenwire.generation.ids import new_id
 from tokenwire.history.search import words_of
+from tokenwire.history.values import UnknownResponse, Which
 from tokenwire.web.items import Given, exchanges_of, known
 from tokenwire.web.objects import JsonObject, conversation_object
 from tokenwire.web.reply import (
     json_body,
     json_response,
     list_object,
+    query_filter,
     query_int,
     query_oldest_first,
 )
+from tokenwire.wire.chat_settings import ChatSettings
 from tokenwire.wire.checked import convert
 from tokenwire.wire.commands import Metadata
 
@@ -31,6 +34,7 @@ from tokenwire.wire.commands import Metadata
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from tokenwire.history.values import Changes
     from tokenwire.web.parts import Parts
 
 MAX_QUERY = 200
@@ -40,18 +44,27 @@ Title = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class ConversationCreate(msgspec.Struct, kw_only=True):
-    """`POST /v1/conversations`: the standard body, and a title."""
+    """`POST /v1/conversations`: the standard body, and what this server adds."""
 
     title: Title | None = None
     metadata: Metadata | None = None
+    settings: ChatSettings | None = None
+    pinned: bool = False
+    archived: bool = False
     items: Given | None = None
 
 
 class ConversationUpdate(msgspec.Struct, kw_only=True):
-    """`POST /v1/conversations/{id}`: what is to change. Null empties the metadata."""
+    """`POST /v1/conversations/{id}`: what is to change, `metadata` and `settings` whole. Null
+    empties those.
+    """
 
     title: Title | UnsetType = UNSET
     metadata: Metadata | UnsetType | None = UNSET
+    settings: ChatSettings | UnsetType | None = UNSET
+    pinned: bool | UnsetType = UNSET
+    archived: bool | UnsetType = UNSET
+    active_response_id: str | UnsetType = UNSET
 
 
 class ConversationsDoor:
@@ -65,13 +78,17 @@ class ConversationsDoor:
 
     async def listing(self) -> Response:
         limit = query_int("limit", 40, low=1, high=100)
-        oldest_first = query_oldest_first()
+        which = Which(
+            archived=query_filter("archived", "false"),
+            pinned=query_filter("pinned", "all"),
+            oldest_first=query_oldest_first(),
+        )
         with _cursor_checked():
             found, cursor = await self._store.conversations(
                 self._user_id,
                 limit=limit,
                 after=request.args.get("after") or None,
-                oldest_first=oldest_first,
+                which=which,
             )
         return _page([conversation_object(conversation) for conversation in found], cursor)
 
@@ -93,6 +110,9 @@ class ConversationsDoor:
             conversation_id,
             title=fields.title,
             metadata=fields.metadata or {},
+            settings=_kept(fields.settings),
+            pinned=fields.pinned,
+            archived=fields.archived,
             exchanges=exchanges_of(fields.items, conversation_id) if fields.items else (),
         )
         self._hub.conversation_changed(self._user_id, made.id, "created")
@@ -103,16 +123,14 @@ class ConversationsDoor:
         return json_response(conversation_object(known(found, conversation_id)))
 
     async def update(self, conversation_id: str) -> Response:
-        fields = convert(await json_body(), ConversationUpdate)
-        title, metadata = fields.title, fields.metadata
-        if title is UNSET and metadata is UNSET:
-            raise InvalidRequest("`metadata` or `title` is required.", param="metadata")
-        found = await self._store.update_conversation(
-            self._user_id,
-            conversation_id,
-            title=None if title is UNSET else title,
-            metadata=None if metadata is UNSET else metadata or {},
-        )
+        changes = _changes(convert(await json_body(), ConversationUpdate))
+        try:
+            found = await self._store.update_conversation(self._user_id, conversation_id, **changes)
+        except UnknownResponse as error:
+            raise InvalidRequest(
+                f"There is no response {error.id!r} in this conversation.",
+                param="active_response_id",
+            ) from error
         updated = conversation_object(known(found, conversation_id))
         self._hub.conversation_changed(self._user_id, conversation_id, "updated")
         return json_response(updated)
@@ -144,6 +162,23 @@ def install(app: Quart, parts: Parts) -> None:
     app.add_url_rule(one, "update_conversation", door.update, methods=["POST"])
     app.add_url_rule(one, "delete_conversation", door.delete, methods=["DELETE"])
     app.add_url_rule(f"{one}/responses", "conversation_responses", door.turns, methods=["GET"])
+
+
+def _changes(fields: ConversationUpdate) -> Changes:
+    asked = {name: getattr(fields, name) for name in fields.__struct_fields__}
+    changes = {name: value for name, value in asked.items() if value is not UNSET}
+    if not changes:
+        names = ", ".join(f"`{name}`" for name in asked)
+        raise InvalidRequest(f"One of {names} is required.", param="metadata")
+    if "metadata" in changes:
+        changes["metadata"] = fields.metadata or {}
+    if "settings" in changes:
+        changes["settings"] = _kept(fields.settings or None)
+    return cast("Changes", changes)
+
+
+def _kept(settings: ChatSettings | None) -> JsonObject:
+    return {} if settings is None else cast("JsonObject", msgspec.to_builtins(settings))
 
 
 @contextmanager

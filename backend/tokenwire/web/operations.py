@@ -34,12 +34,14 @@ from tokenwire.web.items import ItemsCreate
 from tokenwire.web.models import ChosenModel
 from tokenwire.web.parameters import (
     AFTER,
+    ARCHIVED,
     AS_STREAM,
     CURSOR,
     KEY,
     LIMIT_20,
     LIMIT_40,
     ORDER,
+    PINNED,
     STARTING_AFTER,
     WORDS,
     Parameter,
@@ -164,7 +166,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "GET /v1/conversations": Operation(
         summary="List the conversations, the last changed first.",
         answers={200: answers.ConversationPage},
-        parameters=(LIMIT_40, ORDER, CURSOR),
+        parameters=(LIMIT_40, ORDER, CURSOR, ARCHIVED, PINNED),
         errors=(InvalidRequest,),
     ),
     "POST /v1/conversations": Operation(
@@ -185,7 +187,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
         errors=(ConversationNotFound,),
     ),
     "POST /v1/conversations/{conversation_id}": Operation(
-        summary="Change the title or the metadata of a conversation.",
+        summary="Change a conversation: its title, its place, its settings, its head.",
         body=ConversationUpdate,
         answers={200: answers.Conversation},
         errors=IN_CONVERSATION,

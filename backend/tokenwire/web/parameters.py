@@ -35,6 +35,13 @@ AFTER: Final = Parameter("after", {"type": "string"}, "The last id of the page b
 CURSOR: Final = Parameter(
     "after", {"type": "string"}, "`last_cursor` of the page before, or its last id."
 )
+_EITHER: Final = ["true", "false", "all"]
+ARCHIVED: Final = Parameter(
+    "archived", {"enum": _EITHER, "default": "false"}, "Those that are put away, or those not."
+)
+PINNED: Final = Parameter(
+    "pinned", {"enum": _EITHER, "default": "all"}, "Those that are pinned, or those not."
+)
 WORDS: Final = Parameter(
     "q", {"type": "string", "minLength": 1, "maxLength": 200}, "The words to find.", required=True
 )

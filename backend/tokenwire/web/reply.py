@@ -94,10 +94,13 @@ def query_int(name: str, default: int, *, low: int, high: int) -> int:
 
 def query_oldest_first() -> bool:
     """Whether `order` is asc; it is desc unless it is said. Raises InvalidRequest."""
-    order = request.args.get("order", "desc")
-    if order not in ("asc", "desc"):
-        raise InvalidRequest("`order` must be asc or desc.", param="order")
-    return order == "asc"
+    return _query_word("order", "desc", "asc") == "asc"
+
+
+def query_filter(name: str, default: str) -> bool | None:
+    """Whether it must be so: true, false, or None for all. Raises InvalidRequest."""
+    said = _query_word(name, default, "true", "false", "all")
+    return None if said == "all" else said == "true"
 
 
 def query_flag(name: str) -> bool:
@@ -106,3 +109,10 @@ def query_flag(name: str) -> bool:
     if said not in ("true", "1", "false", "0"):
         raise InvalidRequest(f"`{name}` must be true or false.", param=name)
     return said in ("true", "1")
+
+
+def _query_word(name: str, default: str, *others: str) -> str:
+    said = request.args.get(name, default)
+    if said not in (words := dict.fromkeys((default, *others))):
+        raise InvalidRequest(f"`{name}` must be {' or '.join(words)}.", param=name)
+    return said

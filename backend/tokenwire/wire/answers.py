@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from tokenwire.wire.chat_settings import ChatSettings
 from tokenwire.wire.events import Response
 from tokenwire.wire.shown import Compaction, ListedItem, Logprob, OutputItem
 
@@ -141,6 +142,9 @@ class Conversation(Struct, kw_only=True):
     title_source: Literal["auto", "user"]
     model: str | None
     metadata: dict[str, str]
+    settings: ChatSettings
+    pinned: bool
+    archived: bool
     active_response_id: str | None
     running: bool
     created_at: int
@@ -165,6 +169,7 @@ class Hit(Struct, kw_only=True):
     object: Literal["conversation.hit"]
     conversation_id: str
     title: str | None
+    archived: bool
     response_id: str
     item_id: str
     role: str | None

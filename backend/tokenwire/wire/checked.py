@@ -22,6 +22,7 @@ JsonObject = dict[str, object]
 
 _FIELD: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*?)`\Z")
 _REQUIRED: Final = re.compile(r"required field `(\w+)`")
+_UNKNOWN: Final = re.compile(r"unknown field `(.*?)`")
 _ONE_LINE_MAX: Final = 300
 # What is nested much deeper than this can be read, but not written again by all who have to.
 MOST_DEPTH: Final = 128
@@ -56,7 +57,8 @@ def convert(value: object, kind: type[T], where: str = "") -> T:
         found = _FIELD.search(message)
         missing = None if found else _quoted_field(message)
         inner = (found.group(1) or None) if found else missing
-        param = ".".join(part for part in (where, inner) if part) or None
+        extra = name.group(1) if (name := _UNKNOWN.search(message)) else None
+        param = ".".join(part for part in (where, inner, extra) if part) or None
         if missing is not None:
             raise InvalidRequest(f"`{param}` is required.", param=param) from error
         plain = message[: found.start()] if found else message

@@ -42,6 +42,10 @@ _TEMPLATE_OWN: Final = ("tools", "messages", "documents", "add_generation_prompt
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
+TopP = Annotated[float, Meta(gt=0, le=1)]
+TopK = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
+Repetition = Annotated[float, Meta(gt=0, le=10)]
+MostTokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 ShortText = Annotated[str, Meta(max_length=512)]
@@ -57,15 +61,15 @@ class SamplingFields(msgspec.Struct, kw_only=True):
     """The sampling fields that responses, chat completions and completions share (vLLM's names)."""
 
     temperature: Temperature | None = None
-    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
     min_p: Fraction | None = None
     seed: Seed | None = None
     stop: Stop | Stops | None = None
     stop_token_ids: Annotated[list[Count], Meta(max_length=256)] | None = None
     ignore_eos: bool | None = None
     min_tokens: Count | None = None
-    repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    repetition_penalty: Repetition | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     logit_bias: Biases | None = None
@@ -113,7 +117,7 @@ class Create(SamplingFields, kw_only=True):
     stream_id: LaneName | None = None
     background: bool | None = None
     generate: bool | None = None
-    max_output_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    max_output_tokens: MostTokens | None = None
     max_tool_calls: Count | None = None
     metadata: Metadata | None = None
     parallel_tool_calls: bool | None = None

@@ -15,6 +15,7 @@ import msgspec
 from tokenwire.wire.answers import ANSWERS
 from tokenwire.wire.anthropic_messages import ANTHROPIC_INPUTS, CountTokens, MessagesCreate
 from tokenwire.wire.chat_completions import ChatCreate
+from tokenwire.wire.chat_settings import ChatSettings
 from tokenwire.wire.commands import ENOUGH, ConversationRef, Create, client_events
 from tokenwire.wire.compaction import Compact
 from tokenwire.wire.completions import CompletionCreate
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 CLIENT_EVENTS: Final = tuple(dict.fromkeys(client_events(extension=True).values()))
 REQUESTS: Final = (
-    *(*CLIENT_EVENTS, ConversationRef, Compact),
+    *(*CLIENT_EVENTS, ConversationRef, ChatSettings, Compact),
     *(ChatCreate, CompletionCreate, MessagesCreate, CountTokens),
     *(*INPUTS, *SPELLINGS, *CHAT_INPUTS, *ANTHROPIC_INPUTS),
 )

@@ -137,4 +137,9 @@ MEANINGS: Final = {
     "mode": '"snapshot": all text so far in one event, then the log.',
     "t": "Anything; it comes back.",
     "title": "The title, 1 to 200 characters.",
+    "pinned": "Whether it stands above the others. The list's order stays.",
+    "archived": "Whether it is put away: the list leaves it out unless it is asked for.",
+    "active_response_id": "The head from now on: a response of this conversation.",
+    "settings": "How its answers are to be made: kept for clients, which send them with a create.",
+    "ChatSettings.instructions": "The system message of its answers.",
 }
