@@ -18,7 +18,7 @@ const SOURCE = join(ROOT, "frontend");
 const OUT = argument("--out") ?? join(ROOT, "backend", "tokenwire", "web", "page");
 const PACKAGES = ["marked", "highlight.js"];
 /** Gzipped bytes: what a first visit loads, and what the list of models and the first code block add. */
-const BUDGET = { "first load, JS": 40_000, "first load, CSS": 8_000, "list of models, lazy": 6_000, "highlighter, lazy": 32_000 };
+const BUDGET = { "first load, JS": 45_000, "first load, CSS": 8_000, "list of models, lazy": 6_000, "highlighter, lazy": 32_000 };
 
 /** @param {string} name */
 function argument(name) {

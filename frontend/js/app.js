@@ -127,6 +127,7 @@ function hear(event) {
     case "tokenwire:conversation.changed":
       conversations.changed(event);
       if (event.op === "items") chats.get(event.conversation_id ?? "")?.refresh(true);
+      if (event.op === "updated") chats.get(event.conversation_id ?? "")?.lead(event.conversation?.active_response_id ?? null);
       if (event.op !== "deleted" || !event.conversation_id) break;
       search.forget(event.conversation_id);
       if (event.conversation_id === store.get().open) location.hash = "#/";
@@ -158,6 +159,7 @@ const chats = createChats({
     composer.named(id);
     store.set({ open: id });
   },
+  onUnsaid: (of, text) => of === chat && composer.giveBack(text),
 });
 let chat = chats.open(null);
 
@@ -204,7 +206,8 @@ function begin() {
 /** @param {string} text */
 function send(text) {
   const { model } = modelOf(store.get());
-  if (!model || chat.live) return;
+  if (chat.live) return chat.steer(text) || composer.giveBack(text);
+  if (!model) return;
   const [mine, key] = [chat, chat.id];
   writeDraft(key, text);
   mine.send(text, model.id);
@@ -226,12 +229,19 @@ function pick(model) {
   if (verb) tend(verb, model.id);
 }
 
+/** @param {(model: string) => void} how */
+function ask(how) {
+  const { model } = modelOf(store.get());
+  if (!model || chat.live) return;
+  how(model.id);
+  view.sent();
+}
+
 const view = createChatView({
-  onRetry: (turn) => {
-    const { model } = modelOf(store.get());
-    if (model && !chat.live) chat.retry(turn, model.id);
-    view.sent();
-  },
+  onRetry: (turn) => ask((model) => chat.retry(turn, model)),
+  onEdit: (turn, prompt) => ask((model) => chat.edit(turn, prompt, model)),
+  onGoOn: (turn) => ask(() => chat.goOn(turn)),
+  onVersion: (id) => chat.turnTo(id),
   onChange: refresh,
   onEnded() {
     unseen = document.hidden;

@@ -106,6 +106,12 @@ export interface Item {
   type: string;
   role?: string;
   content?: string | Part[];
+  call_id?: string;
+  name?: string;
+  arguments?: string;
+  input?: string;
+  action?: unknown;
+  output?: unknown;
 }
 
 export interface Usage {
@@ -119,11 +125,14 @@ export interface Timing {
   ttft_ms?: number | null;
   decode_ms?: number | null;
   tok_per_s?: number | null;
+  /** From the first thought to what followed it. */
+  reasoning_ms?: number | null;
 }
 
 export interface Extras {
-  queue?: { position: number; length?: number } | null;
+  queue?: Queue | null;
   model?: Partial<ModelInfo> | null;
+  seed?: number | null;
   timing?: Timing | null;
   /** How often servers went on with it after another had ended. */
   taken_up?: number;
@@ -143,6 +152,8 @@ export interface Response {
   incomplete_details: { reason?: string } | null;
   usage: Usage | null;
   store?: boolean;
+  temperature?: number | null;
+  top_p?: number | null;
   tokenwire?: Extras | null;
 }
 
@@ -159,8 +170,12 @@ export interface Event {
   op?: "created" | "updated" | "items" | "deleted";
   output_index?: number;
   content_index?: number;
+  item?: Item;
   delta?: string;
   text?: string;
+  arguments?: string;
+  input?: string;
+  steer?: { previous_response_id: string; input?: unknown };
   error?: ErrorBody;
   status?: number | Status;
   build?: string;
@@ -184,33 +199,49 @@ export type Phase =
   | "completed"
   | "stopped"
   | "cut"
+  | "steered"
   | "failed";
 
-/** What a person asked and what came of it: one exchange of a chat. */
-export interface Turn {
-  readonly key: string;
-  parent: string | null;
-  prompt: string;
-  model: string;
-  /** Null until the server has named the response. */
-  id: string | null;
-  phase: Phase;
+export type Turn = import("./state/turn.js").Turn;
+
+/** Something that an answer is made of. */
+export interface Piece {
+  kind: "text" | "thought" | "call";
+  /** Its place in the output: "0", or "0.0" where it is a part. */
+  at: string;
+  /** What was thought or said; the arguments of a call. */
   text: string;
-  /** Which output part the text ends in, and where that part begins. */
-  part: { at: string; from: number };
-  error: ErrorBody | null;
-  /** Why it ended early, in the server's word. */
-  reason: string | null;
-  queue: { position: number; length?: number } | null;
-  loading: Partial<ModelInfo> | null;
-  timing: Timing | null;
-  usage: Usage | null;
-  /** Whether it is on the server's disk, or on its way there while it is written. */
-  saved: boolean;
-  takenUp: number;
-  /** How long the server took to be free for others after a stop (ms). */
-  freed: number | null;
-  stopping: boolean;
+  done: boolean;
+  /** Of the tool that is called. */
+  name: string;
+  call: string | null;
+  /** When it began here, null where that was not seen (ms). */
+  since: number | null;
+  ms: number | null;
+}
+
+/** What a tool gave back to a call. */
+export interface Result {
+  call: string | null;
+  text: string;
+}
+
+/** How an answer was made; null where the server doesn't say. */
+export interface Made {
+  /** Seconds. */
+  at?: number;
+  seed?: number | null;
+  temperature?: number | null;
+  top_p?: number | null;
+  /** In the line, when it was last told. */
+  place?: number;
+}
+
+export interface Queue {
+  position: number;
+  length?: number;
+  /** Seconds, null where nobody can say. */
+  eta_s?: number | null;
 }
 
 export type LinkStatus = "connecting" | "open" | "lost" | "refused" | "closed";

@@ -37,12 +37,16 @@ class Answer {
   events = [];
   readers = new Set();
   text = "";
+  /** Where in the output its text stands. */
+  at = 0;
   constructor(fake, request) {
+    const cut = fake.answers.get(request.tokenwire?.continues);
+    if (cut) request = { ...request, conversation: cut.request.conversation, previous_response_id: cut.request.previous_response_id, input: cut.input };
     const input = typeof request.input === "string" ? [{ type: "message", role: "user", content: request.input }] : request.input;
     this.fake = fake;
     this.request = request;
     this.input = input;
-    this.prompt = input.at(-1).content;
+    this.prompt = input.at(-1).content ?? "";
     this.response = {
       id: newId("resp"), object: "response", created_at: seconds(), completed_at: null, status: "in_progress", model: request.model,
       previous_response_id: request.previous_response_id ?? null, output: [], error: null, incomplete_details: null, usage: null,
@@ -69,11 +73,15 @@ class Answer {
   }
   start() {
     if (this.item) return this;
+    if (this.thought !== undefined) {
+      this.emit("response.reasoning_text.done", { item_id: "rs_1", output_index: 0, content_index: 0, text: this.thought });
+      this.at = 1;
+    }
     this.item = newId("msg");
     this.response.status = "in_progress";
     this.emit("response.in_progress", { response: this.snapshot() });
-    this.emit("response.output_item.added", { output_index: 0, item: { id: this.item, type: "message", role: "assistant", status: "in_progress", content: [] } });
-    return this.emit("response.content_part.added", { item_id: this.item, output_index: 0, content_index: 0, part: { type: "output_text", text: "", annotations: [] } });
+    this.emit("response.output_item.added", { output_index: this.at, item: { id: this.item, type: "message", role: "assistant", status: "in_progress", content: [] } });
+    return this.emit("response.content_part.added", { item_id: this.item, output_index: this.at, content_index: 0, part: { type: "output_text", text: "", annotations: [] } });
   }
   /** The engine under it is gone; the next `goOn` says that there is one again. */
   stall(info) {
@@ -82,33 +90,67 @@ class Answer {
   goOn() {
     return this.emit("response.in_progress", { response: this.snapshot() });
   }
-  /** All text so far as one event, numbered as the last of it, in the place of what the log has up to there. */
+  /** What was told so far of each part as one event, numbered as the last of it, in the place of what the log has up to there. */
   soFar() {
-    const texts = this.events.filter((event) => event.delta !== undefined);
-    if (!texts.length) return this.events;
-    const [first, last] = [texts[0], texts.at(-1)].map((event) => event.sequence_number);
-    return [...this.events.slice(0, first), { ...texts.at(-1), delta: texts.map((event) => event.delta).join("") }, ...this.events.slice(last + 1)];
+    const told = [];
+    for (const event of this.events) {
+      const last = told.at(-1);
+      if (event.delta !== undefined && last?.type === event.type && last.delta !== undefined) told[told.length - 1] = { ...event, delta: last.delta + event.delta };
+      else told.push(event);
+    }
+    return told;
+  }
+  /** What it thinks before it speaks. */
+  think(delta) {
+    const place = { item_id: "rs_1", output_index: 0, content_index: 0 };
+    if (this.thought === undefined) {
+      this.thought = "";
+      this.response.status = "in_progress";
+      this.emit("response.output_item.added", { output_index: 0, item: { id: "rs_1", type: "reasoning", status: "in_progress", summary: [], content: [] } });
+    }
+    this.thought += delta;
+    return this.emit("response.reasoning_text.delta", { ...place, delta });
+  }
+  /** A call of a tool, after which an answer has only to end. */
+  call(name, ...parts) {
+    const item = { id: "fc_1", type: "function_call", status: "in_progress", call_id: "call_1", name, arguments: "" };
+    const place = { item_id: item.id, output_index: 0 };
+    this.emit("response.output_item.added", { output_index: 0, item });
+    for (const delta of parts) this.emit("response.function_call_arguments.delta", { ...place, delta });
+    const whole = { ...item, status: "completed", arguments: parts.join("") };
+    this.emit("response.function_call_arguments.done", { ...place, arguments: whole.arguments });
+    this.emit("response.output_item.done", { output_index: 0, item: whole });
+    this.response.output = [whole];
+    this.done = true;
+    this.response.status = "completed";
+    this.emit("response.completed", { response: this.snapshot() });
+    this.fake.touched(this.response.conversation?.id, this);
+    return this;
   }
   write(delta) {
     this.start();
     this.text += delta;
-    return this.emit("response.output_text.delta", { item_id: this.item, output_index: 0, content_index: 0, delta, logprobs: [] });
+    return this.emit("response.output_text.delta", { item_id: this.item, output_index: this.at, content_index: 0, delta, logprobs: [] });
   }
   end(type, status, fields = {}) {
     if (this.done) return this;
     this.done = true;
     const part = { type: "output_text", text: this.text, annotations: [] };
     if (this.item) {
-      this.response.output = [{ id: this.item, type: "message", role: "assistant", status: status === "completed" ? "completed" : "incomplete", content: [part] }];
-      this.emit("response.output_text.done", { item_id: this.item, output_index: 0, content_index: 0, text: this.text, logprobs: [] });
-      this.emit("response.content_part.done", { item_id: this.item, output_index: 0, content_index: 0, part });
-      this.emit("response.output_item.done", { output_index: 0, item: this.response.output[0] });
+      const thoughts = this.thought === undefined ? [] : [{ id: "rs_1", type: "reasoning", status: "completed", summary: [], content: [{ type: "reasoning_text", text: this.thought }] }];
+      this.response.output = [...thoughts, { id: this.item, type: "message", role: "assistant", status: status === "completed" ? "completed" : "incomplete", content: [part] }];
+      this.emit("response.output_text.done", { item_id: this.item, output_index: this.at, content_index: 0, text: this.text, logprobs: [] });
+      this.emit("response.content_part.done", { item_id: this.item, output_index: this.at, content_index: 0, part });
+      this.emit("response.output_item.done", { output_index: this.at, item: this.response.output.at(-1) });
     }
     const tokens = this.text.split(/\s+/).length;
     Object.assign(this.response, {
       status, completed_at: seconds(), store: this.fake.saving, ...fields,
       usage: { input_tokens: 1100, output_tokens: tokens, total_tokens: 1100 + tokens, input_tokens_details: { cached_tokens: 1024 }, output_tokens_details: { reasoning_tokens: 0 } },
-      tokenwire: { ...this.response.tokenwire, timing: { queue_ms: 3, ttft_ms: 310, decode_ms: 900, tok_per_s: 42.4 } },
+      tokenwire: {
+        ...this.response.tokenwire,
+        timing: { queue_ms: 3, ttft_ms: 310, decode_ms: 900, tok_per_s: 42.4, reasoning_ms: this.thought === undefined ? null : 8000 },
+      },
     });
     this.emit(type, { response: this.snapshot() });
     this.fake.touched(this.response.conversation?.id, this);
@@ -119,6 +161,10 @@ class Answer {
   }
   cancel() {
     return this.end("response.incomplete", "cancelled", { incomplete_details: { reason: "cancelled" } });
+  }
+  /** What was said to it goes on in another answer, on the lane of who said it. */
+  steered() {
+    return this.end("response.incomplete", "incomplete", { incomplete_details: { reason: "steered" } });
   }
   cut() {
     return this.end("response.incomplete", "incomplete", { incomplete_details: { reason: "max_output_tokens" } });
@@ -167,6 +213,11 @@ export class Fake {
   build = buildId();
   /** Refuses the next create with this error. */
   refusal = null;
+  /** What was said to running answers. */
+  steers = [];
+  refusesSteer = null;
+  /** What was cut is not followed. */
+  followsNot = false;
   /** Refuses what is asked of a model next with this sentence. */
   refusesModel = null;
   /** Called with each new answer; without it the test writes. */
@@ -240,8 +291,7 @@ export class Fake {
   }
 
   /** An exchange that was there before the page was; `after` is the one that it continues. */
-  exchange(row, prompt, text, after = null) {
-    const input = [{ id: newId("msg"), type: "message", role: "user", content: prompt }];
+  exchange(row, prompt, text, after = null, input = [{ id: newId("msg"), type: "message", role: "user", content: prompt }]) {
     const answer = new Answer(this, { model: "tokenwire-demo", conversation: row.id, previous_response_id: after?.response.id, input });
     this.answers.set(answer.response.id, answer);
     return answer.write(text).complete();
@@ -250,7 +300,10 @@ export class Fake {
   touched(id, answer) {
     const row = this.conversations.get(id);
     if (!row) return;
-    Object.assign(row, { updated_at: seconds(), model: answer.response.model, active_response_id: answer.response.id, running: !answer.done });
+    Object.assign(row, { updated_at: seconds(), model: answer.response.model, running: !answer.done });
+    // The head when it begins; by its end another may have been turned to.
+    if (!answer.headed) row.active_response_id = answer.response.id;
+    answer.headed = true;
     row.title ??= answer.prompt.slice(0, 60);
     this.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "updated", conversation_id: id, conversation: row });
   }
@@ -285,7 +338,27 @@ export class Fake {
       }
       case "response.create":
         return this.#create(socket, message, send);
+      case "response.steer":
+        return this.#steer(socket, message, send);
     }
+  }
+
+  /** What is said to an answer: it is cut, and another goes on; `refusesSteer` is an error's code. */
+  #steer(socket, message, send) {
+    const of = this.answers.get(message.previous_response_id);
+    const stream_id = socket.readers.find(([answer]) => answer === of)?.[2];
+    const steer = { previous_response_id: message.previous_response_id };
+    this.steers.push(message);
+    if (this.refusesSteer === "unheard") return socket.terminate();
+    if (this.refusesSteer) {
+      const error = { type: "invalid_request_error", code: this.refusesSteer, message: "No." };
+      return send({ type: "response.steer.failed", stream_id, error, steer: { ...steer, input: message.input } });
+    }
+    send({ type: "response.steer.accepted", stream_id, steer });
+    of.steered();
+    if (this.followsNot) return undefined;
+    const { conversation } = of.request;
+    this.#create(socket, { model: of.response.model, conversation, previous_response_id: of.response.id, input: message.input, stream_id }, send);
   }
 
   #create(socket, message, send) {
@@ -298,7 +371,7 @@ export class Fake {
     }
     const key = message.tokenwire?.idempotency_key;
     if (!this.saving && !this.byKey.has(key)) return send({ type: "error", status: 500, stream_id, error: UNSAVED });
-    let answer = this.byKey.get(key);
+    let answer = key && this.byKey.get(key);
     const fresh = !answer;
     if (!answer) {
       answer = new Answer(this, message);
@@ -307,7 +380,7 @@ export class Fake {
     }
     if (!this.loseAcknowledgement) this.#read(socket, answer, answer.events, stream_id, send);
     if (!fresh) return;
-    this.touched(message.conversation, answer);
+    this.touched(answer.request.conversation, answer);
     this.#asked.give(answer);
     this.auto?.(answer);
   }
@@ -316,7 +389,7 @@ export class Fake {
     const reader = (event) => send({ ...event, stream_id });
     if (missed.length) send(missed.map((event) => ({ ...event, stream_id })));
     answer.readers.add(reader);
-    socket.readers.push([answer, reader]);
+    socket.readers.push([answer, reader, stream_id]);
   }
 
   async #serve(request, response) {
@@ -351,7 +424,10 @@ export class Fake {
     const row = this.conversations.get(id);
     if (!row) return missing();
     if (rest) return json({ object: "list", data: [...this.answers.values()].filter((a) => a.request.conversation === id).map((a) => ({ response: this.#kept(a), input: a.input })) });
-    if (method === "POST") Object.assign(row, { title: body.title, title_source: "user" });
+    if (method === "POST") {
+      Object.assign(row, body, body.title === undefined ? {} : { title_source: "user" });
+      this.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "updated", conversation_id: id, conversation: row });
+    }
     if (method === "DELETE") {
       this.conversations.delete(id);
       this.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "deleted", conversation_id: id, conversation: null });

@@ -45,7 +45,12 @@ async function visit(t, { patient = false } = {}) {
   });
   link.start();
   const reader = () => {
-    const read = { events: [], errors: [], onEvent: (e) => (read.events.push(e), happened.ring()), onError: (e) => (read.errors.push(e), happened.ring()) };
+    const read = {
+      events: [], errors: [], unsaid: [], next: null,
+      onEvent: (e) => (read.events.push(e), happened.ring()), onError: (e) => (read.errors.push(e), happened.ring()),
+      onUnsaid: (error, text) => (read.unsaid.push([error.code, text]), happened.ring()),
+      onFollowed: () => (read.next = reader()),
+    };
     return read;
   };
   return { fake, link, seen, reader, until: happened.until };
@@ -262,4 +267,57 @@ test("a server that restarts may say when to come back", async (t) => {
   await until(() => seen.info.status === "lost");
   await until(() => seen.info.status === "open");
   assert.deepEqual(seen.statuses, ["connecting", "open", "lost", "connecting", "open"]);
+});
+
+test("what is said to an answer is followed on the same lane, beside another that waits for one", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  const read = reader();
+  const handle = link.create(request("k1"), read);
+  assert.equal(handle.steer("too early"), false);
+  const first = await fake.asked();
+  first.write("Once");
+  await until(() => text(read) === "Once");
+  assert.equal(handle.steer("shorter"), true);
+  const second = await fake.asked();
+  second.write("End").complete();
+  await until(() => read.next && ended(read.next));
+  assert.deepEqual([text(read), text(read.next), numbers(read.next)[0]], ["Once", "End", 0]);
+  assert.equal(read.events.at(-1).response.incomplete_details.reason, "steered");
+  const other = reader();
+  link.create(request("k2"), other);
+  (await fake.asked()).write("Two").complete();
+  await until(() => ended(other));
+  assert.deepEqual(read.unsaid, []);
+});
+
+test("what can't be said to an answer is given back, also where nobody knows", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  const read = reader();
+  const handle = link.create(request("k1"), read);
+  const answer = await fake.asked();
+  answer.write("Once");
+  await until(() => text(read) === "Once");
+  fake.refusesSteer = "steering_not_supported";
+  handle.steer("one");
+  await until(() => read.unsaid.length === 1);
+  fake.refusesSteer = "unheard";
+  handle.steer("two");
+  await until(() => read.unsaid.length === 2);
+  assert.deepEqual(read.unsaid, [["steering_not_supported", "one"], ["unreachable", "two"]]);
+  answer.complete();
+  await until(() => ended(read));
+});
+
+test("an answer that would follow one that was cut is lost with the link, and its reader told", async (t) => {
+  const { fake, link, reader, until } = await visit(t);
+  const read = reader();
+  const handle = link.create(request("k1"), read);
+  (await fake.asked()).write("Once");
+  await until(() => text(read) === "Once");
+  fake.followsNot = true;
+  handle.steer("shorter");
+  await until(() => read.next);
+  fake.drop();
+  await until(() => read.next.errors.length === 1);
+  assert.equal(read.next.errors[0].code, "tokenwire_stream_expired");
 });

@@ -45,7 +45,7 @@ test("the server's whole text replaces a different one", () => {
   const done = { type: "response.output_text.done", output_index: 0, content_index: 0, text: "Hello" };
   assert.equal(applyEvent(turn, done), "reset");
   assert.equal(turn.text, "Hello");
-  assert.equal(applyEvent(turn, done), null);
+  assert.equal(applyEvent(turn, done), "state");
 });
 
 test("a stored answer is whole, a running one is left to the replay", () => {
@@ -250,19 +250,21 @@ test("the line of state says the most urgent thing", () => {
   const info = { state: "ready", progress: null, stage: null, detail: null };
   const choice = (fields = {}) => ({ model: { id: "q/m", tokenwire: { ...info, ...fields } }, missing: null });
   const state = { link: { status: "open", since: 0, code: 0 }, away: false, draining: false, saving: true, outdated: false, refusals: {} };
-  const turn = { ...newTurn("hi", "q/m", null), phase: "queued", queue: { position: 3 } };
+  const made = (fields) => Object.assign(newTurn("hi", "q/m", null), { phase: "queued", queue: { position: 3 } }, fields);
+  const turn = made();
   const line = (s = {}, live = undefined, c = choice()) => stateLine({ ...state, ...s }, live, c)?.text ?? null;
   assert.equal(line(), null);
   assert.equal(line({}, turn), "Third in line.");
-  assert.equal(line({}, { ...turn, phase: "running", queue: null, loading: { state: "loading", stage: "loading_weights", progress: 0.42 } }), "m: Loading weights, 42 %.");
+  assert.equal(line({}, made({ queue: { position: 3, eta_s: 11.2 } })), "Third in line, about 15 s.");
+  assert.equal(line({}, made({ phase: "running", queue: null, loading: { state: "loading", stage: "loading_weights", progress: 0.42 } })), "m: Loading weights, 42 %.");
   assert.equal(line({}, undefined, choice({ state: "loading", detail: "Loading weights, 3.1 of 8.2 GB." })), "m: Loading weights, 3.1 of 8.2 GB.");
   assert.match(line({}, undefined, choice({ state: "failed", detail: "Not enough memory." })), /could not be loaded: Not enough memory\./);
   assert.match(line({ away: true }), /^No connection/);
-  assert.match(line({ away: true }, { ...turn, id: "resp_1" }), /the answer goes on from here/);
-  assert.match(line({ away: true }, { ...turn, id: null }), /message is sent when/);
+  assert.match(line({ away: true }, made({ id: "resp_1" })), /the answer goes on from here/);
+  assert.match(line({ away: true }, made({ id: null })), /message is sent when/);
   assert.match(line({ draining: true }), /about to restart\. This page comes back/);
-  assert.match(line({ draining: true }, { ...turn, id: "resp_1" }), /about to restart\. The answer goes on when/);
-  assert.match(line({ draining: true, link: { status: "lost", since: 1, code: 1012 } }, { ...turn, id: null }), /is restarting\. Your message is sent when/);
+  assert.match(line({ draining: true }, made({ id: "resp_1" })), /about to restart\. The answer goes on when/);
+  assert.match(line({ draining: true, link: { status: "lost", since: 1, code: 1012 } }, made({ id: null })), /is restarting\. Your message is sent when/);
   assert.match(line({ link: { status: "refused", since: 1, code: 4401 } }), /signed out/);
   assert.match(line({ outdated: true }), /newer version/);
   assert.match(line({}, undefined, { ...choice(), missing: "x/old" }), /^old isn't here any more/);
@@ -270,7 +272,7 @@ test("the line of state says the most urgent thing", () => {
   assert.equal(line({}, undefined, choice({ state: "downloading", detail: "x", download: { done: 1e9, total: 2e9, bytes_per_s: 5e7, left_s: 20 } })), "m: Downloading, 1.0 of 2.0 GB, 50 MB/s, 20 s left.");
   assert.match(line({}, undefined, choice({ state: "paused", reason: "The disk is full" })), /has stopped\. The disk is full\. Pick it again/);
   assert.match(line({}, undefined, choice({ state: "absent" })), /^m isn't on this machine/);
-  assert.equal(line({}, { ...turn, stopping: true }), "Stopping.");
+  assert.equal(line({}, made({ stopping: true })), "Stopping.");
   assert.deepEqual([1, 2, 9, 12].map(ordinal), ["Next", "Second", "Ninth", "Number 12"]);
 });
 
@@ -304,7 +306,7 @@ test("an engine that stopped, and a disk that is full, are one sentence while th
   assert.equal(line(turn), null);
   assert.match(line(turn, choice("ready"), { saving: false }), unsaved);
   assert.match(line(undefined, choice("ready"), { saving: false }), unsaved);
-  assert.equal(line({ ...turn, phase: "queued", queue: { position: 3 } }, choice("ready"), { saving: false }), "Third in line.");
+  assert.equal(line(Object.assign(turn, { phase: "queued", queue: { position: 3 } }), choice("ready"), { saving: false }), "Third in line.");
 });
 
 test("failures are sentences and ends have notes", () => {

@@ -50,3 +50,9 @@ def test_the_page_says_what_is_wrong_in_odd_states() -> None:
 @pytest.mark.timeout(600)
 def test_the_page_fetches_loads_and_switches_models() -> None:
     run_node_tests("tests/page/models.test.mjs", seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_what_can_be_done_with_an_exchange() -> None:
+    run_node_tests("tests/page/turns.test.mjs", seconds=590)

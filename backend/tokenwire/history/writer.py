@@ -26,7 +26,7 @@ from tokenwire.history.values import HistoryError, SaveFailed
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from sqlalchemy import Connection, Engine
 
@@ -156,7 +156,7 @@ class Writer:
 
 
 @contextmanager
-def _transaction(connection: Connection) -> Iterator[None]:
+def _transaction(connection: Connection) -> Generator[None]:
     run = driver(connection).execute
     run("BEGIN IMMEDIATE")
     try:

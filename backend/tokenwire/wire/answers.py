@@ -83,6 +83,7 @@ class ResponseNotes(Struct, kw_only=True):
     timing: Timing | UnsetType = UNSET
     cancel: Freed | UnsetType = UNSET
     taken_up: int | UnsetType = UNSET
+    seed: int | UnsetType = UNSET
     given: bool | UnsetType = UNSET
 
 

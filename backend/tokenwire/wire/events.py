@@ -146,6 +146,7 @@ def new_response(
         frequency_penalty=create.frequency_penalty or 0.0,
         truncation=create.truncation or "disabled",
         user=create.user,
+        tokenwire={} if create.seed is None else {"seed": create.seed},
     )
 
 

@@ -54,8 +54,8 @@ export const api = {
   createConversation: () => request("POST", "/v1/conversations", {}),
   /** @param {string} id @returns {Promise<Conversation>} */
   conversation: (id) => request("GET", chat(id)),
-  /** @param {string} id @param {string} title @returns {Promise<Conversation>} */
-  rename: (id, title) => request("POST", chat(id), { title }),
+  /** @param {string} id @param {Partial<Conversation>} fields @returns {Promise<Conversation>} */
+  change: (id, fields) => request("POST", chat(id), fields),
   /** `keepalive` lets it survive the page. @param {string} id */
   remove: (id) => request("DELETE", chat(id), undefined, { keepalive: true }),
   /** @param {string} id @returns {Promise<{data: import("../types").Entry[]}>} */

@@ -1,12 +1,15 @@
 /**
- * One chat: its exchanges on the shown path, and the verbs send, stop, retry. It asks the link for streams
- * and the API for what is stored; views watch it. No DOM.
+ * One chat: its exchanges on the shown path, and the verbs send, edit, retry, go on, say more, stop, show
+ * another version. It asks the link for streams and the API for what is stored; views watch it. No DOM.
  */
+import { forksOf } from "./branches.js";
+import { textOf } from "./pieces.js";
 import { adopt, applyEvent, isLive, newTurn, refuse, rewind, turnOf } from "./turn.js";
 import { leafThrough, pathTo } from "./tree.js";
 
 /** @typedef {import("../types").Turn} Turn */
 /** @typedef {import("./turn.js").Change} Change */
+/** @typedef {import("./branches.js").Versions} Versions */
 /** @typedef {{ create: ReturnType<typeof import("../net/link.js").createLink>["create"],
  *   attach: ReturnType<typeof import("../net/link.js").createLink>["attach"] }} Link */
 /** Called with a turn when that turn changed, without one when the list or the loading state did.
@@ -15,13 +18,17 @@ import { leafThrough, pathTo } from "./tree.js";
  *   link: Link,
  *   fetchChat: (id: string) => Promise<{entries: import("../types").Entry[], leaf: string | null}>,
  *   createChat: () => Promise<string>,
+ *   setLeaf: (id: string, leaf: string) => Promise<unknown>,
  *   onCreated: (chat: Chat) => void,
+ *   onUnsaid: (chat: Chat, text: string) => void,
  * }} Needs */
 
 /** The server keeps the answer, but not its events. */
 const EXPIRED = "tokenwire_stream_expired";
 /** The server lost the newest events: they were seen here while it couldn't save them, and then it ended. */
 const LOST = "invalid_starting_after";
+/** What was said to an answer that had just ended. */
+const ENDED = "response_already_completed";
 
 export class Chat {
   /** @type {Turn[]} */
@@ -41,6 +48,12 @@ export class Chat {
   #creating = null;
   /** What was opened in a branch that isn't the newest: that branch stays. @type {string | null} */
   #held = null;
+  /** All exchanges, as the server last listed them. @type {import("../types").Entry[]} */
+  #entries = [];
+  /** Exchanges of this page that may not be listed yet. @type {Set<Turn>} */
+  #made = new Set();
+  /** The leaf that was last shown through an exchange. @type {Map<string, string>} */
+  #leaves = new Map();
 
   /** @param {string | null} id null: a chat that the server hasn't heard of @param {Needs} needs */
   constructor(id, needs) {
@@ -110,6 +123,8 @@ export class Chat {
 
   /** @param {{entries: import("../types").Entry[], leaf: string | null}} stored @param {boolean} [edited] */
   #show({ entries, leaf }, edited = false) {
+    this.#entries = entries;
+    this.#made.clear();
     const shown = this.#held ? leafThrough(entries, this.#held, leaf) : leaf;
     // One that is written in another branch is still followed.
     const kept = edited ? this.turns.filter((t) => isLive(t) || !t.saved) : this.turns;
@@ -123,19 +138,88 @@ export class Chat {
   /** @param {string} prompt @param {string} model @returns {Turn} */
   send(prompt, model) {
     const parent = this.turns.findLast((t) => t.id && t.saved)?.id ?? null;
-    const turn = newTurn(prompt, model, parent);
-    this.turns = [...this.turns, turn];
+    return this.#put(newTurn(prompt, model, parent), this.turns.length);
+  }
+
+  /** Asks something else in place of what was asked; that stays as another version. @param {Turn} of @param {string} prompt @param {string} model */
+  edit(of, prompt, model) {
+    return this.#put(newTurn(prompt, model, of.parent), this.turns.indexOf(of));
+  }
+
+  /** Asks the same again. @param {Turn} of @param {string} model */
+  retry(of, model) {
+    return this.edit(of, of.prompt, model);
+  }
+
+  /** Goes on with an answer that was cut, as another version of it. @param {Turn} cut */
+  goOn(cut) {
+    const turn = newTurn(cut.prompt, cut.model, cut.parent);
+    turn.pieces = cut.pieces.map((piece) => ({ ...piece }));
+    turn.continues = cut.id;
+    return this.#put(turn, this.turns.indexOf(cut));
+  }
+
+  /** Shows a turn at a place, with nothing after it, and asks it. @param {Turn} turn @param {number} at */
+  #put(turn, at) {
+    for (const t of this.turns) this.#made.add(t);
+    this.turns = [...this.turns.slice(0, at), turn];
     this.#tell();
     this.#start(turn);
     return turn;
   }
 
-  /** Asks the same again in place of an exchange that went wrong. @param {Turn} failed @param {string} model */
-  retry(failed, model) {
-    const turn = newTurn(failed.prompt, model, failed.parent);
-    this.turns = this.turns.map((t) => (t === failed ? turn : t));
+  /**
+   * Says more to the answer that is being written: it is cut, and another goes on with what was said.
+   * @param {string} text
+   * @returns {boolean} false: it can't be said now
+   */
+  steer(text) {
+    const turn = this.live;
+    if (!turn || turn.stopping || !this.#streams.get(turn)?.steer(text)) return false;
+    turn.steers.push(text);
+    this.#tell(turn, "state");
+    return true;
+  }
+
+  /** Of each shown turn that has other versions: how it was asked, and how the same was answered. @returns {Map<Turn, { asked: Versions, answered: Versions }>} */
+  forks() {
+    const shown = new Map(this.turns.map((t) => [t.id ?? t, t]));
+    const found = [...forksOf(this.#nodes())].map(([node, versions]) => [shown.get(node.id ?? /** @type {Turn} */ (node.turn)), versions]);
+    return new Map(/** @type {[Turn, any][]} */ (found.filter(([turn]) => turn)));
+  }
+
+  /** @returns {(import("./branches.js").Node & { turn: Turn | null })[]} what is stored, and what is only here */
+  #nodes() {
+    /** @type {(import("./branches.js").Node & { turn: Turn | null })[]} */
+    const stored = this.#entries.map(({ response, input }) => ({
+      id: response.id, parent: response.previous_response_id, at: response.created_at, turn: null,
+      prompt: textOf(input.filter((i) => i.role === "user")),
+    }));
+    const known = new Set(stored.map((n) => n.id));
+    const own = [...new Set([...this.#made, ...this.turns])].filter((t) => (t.id ? !known.has(t.id) : this.turns.includes(t)));
+    return [...stored, ...own.map((turn) => ({ id: turn.id, parent: turn.parent, prompt: turn.prompt, at: turn.made.at ?? Infinity, turn }))];
+  }
+
+  /** Shows another version, and what was last said after it. @param {string} id of its response */
+  async turnTo(id) {
+    if (!this.id) return;
+    for (const turn of this.turns) {
+      const leaf = this.turns.at(-1)?.id;
+      if (turn.id && leaf) this.#leaves.set(turn.id, leaf);
+    }
+    const fetched = await this.#needs.fetchChat(this.id).catch(() => ({ entries: this.#entries }));
+    const leaf = leafThrough(fetched.entries, id, this.#leaves.get(id) ?? null);
+    this.#held = null;
+    // A message that the server doesn't have yet is in the outbox; it comes back with its answer.
+    this.#show({ entries: fetched.entries, leaf });
     this.#tell();
-    this.#start(turn);
+    // Where the server is away this page shows it all the same.
+    if (leaf) await this.#needs.setLeaf(this.id, leaf).catch(() => { this.#held = id; });
+  }
+
+  /** Another page has turned to another branch. @param {string | null} leaf */
+  async lead(leaf) {
+    if (leaf && !this.#held && this.status === "ready" && this.turns.at(-1)?.id !== leaf) await this.refresh();
   }
 
   /** The text stays; the end is the server's to tell. */
@@ -158,15 +242,21 @@ export class Chat {
       return this.#fail(turn, { code, message });
     }
     if (turn.stopping) return this.#stopped(turn);
-    const request = {
-      model: turn.model,
+    this.#streams.set(turn, this.#needs.link.create(this.#request(turn), this.#reader(turn)));
+  }
+
+  /** @param {Turn} turn */
+  #request(turn) {
+    const { model, key: idempotency_key, continues } = turn;
+    if (continues) return { model, tokenwire: { idempotency_key, continues } };
+    return {
+      model,
       conversation: this.id,
       // Named also where there is none: left out, a second send would be taken to continue the first.
       previous_response_id: turn.parent,
       input: [{ type: "message", role: "user", content: turn.prompt }],
-      tokenwire: { idempotency_key: turn.key },
+      tokenwire: { idempotency_key },
     };
-    this.#streams.set(turn, this.#needs.link.create(request, this.#reader(turn)));
   }
 
   async #create() {
@@ -198,7 +288,27 @@ export class Chat {
         else if (error.code === LOST) this.#again(turn);
         else this.#fail(turn, error);
       },
+      onUnsaid: (error, text) => this.#unsaid(turn, error, text),
+      onFollowed: (handle) => this.#followed(turn, handle),
     };
+  }
+
+  /** What was said to an answer wasn't taken. @param {Turn} turn @param {import("../types").ErrorBody} error @param {string} text */
+  #unsaid(turn, error, text) {
+    turn.steers = turn.steers.filter((s) => s !== text);
+    this.#tell(turn, "state");
+    if (error.code === ENDED && turn === this.turns.at(-1)) this.send(text, turn.model);
+    else this.#needs.onUnsaid(this, text);
+  }
+
+  /** Another answer goes on with what was said to this one. @param {Turn} turn @param {import("../net/link.js").Handle} handle */
+  #followed(turn, handle) {
+    const next = newTurn(turn.steers.join("\n\n"), turn.model, turn.id);
+    turn.steers = [];
+    this.#streams.set(next, handle);
+    if (turn === this.turns.at(-1)) this.turns = [...this.turns, next];
+    this.#tell();
+    return this.#reader(next);
   }
 
   /** What this page has is no longer what the server has: from the start. @param {Turn} turn */
@@ -212,6 +322,9 @@ export class Chat {
   /** Its events are gone; what is stored of it is not. @param {Turn} turn @param {import("../types").ErrorBody} error */
   async #reread(turn, error) {
     this.#streams.delete(turn);
+    // It has no name here yet; it will be in the list.
+    if (!turn.id) this.turns = this.turns.filter((t) => t !== turn);
+    if (!turn.id) return this.refresh();
     const fetched = this.id ? await this.#needs.fetchChat(this.id).catch(() => null) : null;
     const entry = fetched?.entries.find((e) => e.response.id === turn.id);
     const stored = entry && turnOf(entry);

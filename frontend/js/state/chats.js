@@ -10,12 +10,13 @@ import { Chat } from "./chat.js";
  *   conversations: ReturnType<typeof import("./conversations.js").createConversations>,
  *   isOpen: () => boolean, whenOpen: () => Promise<void>,
  *   onCreated: (chat: Chat, id: string) => void,
+ *   onUnsaid: (chat: Chat, text: string) => void,
  * }} Parts */
 
 const MOMENT_MS = 1_000;
 
 /** @param {Parts} parts */
-export function createChats({ link, conversations, isOpen, whenOpen, onCreated }) {
+export function createChats({ link, conversations, isOpen, whenOpen, onCreated, onUnsaid }) {
   /** @type {Map<string, Chat>} */
   const chats = new Map();
 
@@ -45,7 +46,8 @@ export function createChats({ link, conversations, isOpen, whenOpen, onCreated }
   }
 
   const needs = {
-    link, fetchChat, createChat,
+    link, fetchChat, createChat, onUnsaid,
+    setLeaf: async (/** @type {string} */ id, /** @type {string} */ leaf) => conversations.put([await api.change(id, { active_response_id: leaf })]),
     onCreated(/** @type {Chat} */ chat) {
       if (!chat.id) return;
       chats.set(chat.id, chat);

@@ -69,7 +69,7 @@ export function createConversations(store) {
     async rename(row, title) {
       put([{ ...row, title, title_source: "user" }]);
       try {
-        put([await api.rename(row.id, title)]);
+        put([await api.change(row.id, { title })]);
       } catch (error) {
         put([row]);
         throw error;

@@ -54,14 +54,15 @@ function savingLine(state, live) {
 function turnLine(turn, model) {
   if (turn.stopping) return { text: "Stopping.", tone: "calm" };
   const info = infoOf(turn, model);
-  const goesOn = turn.text === "" ? "" : " The answer will go on.";
+  const goesOn = turn.begun ? " The answer will go on." : "";
   if (info && isRecovering(info)) return { text: `The engine stopped and is starting again.${goesOn || " The answer will come."}`, tone: "wait" };
   if (info && isLoading(info)) {
     const line = loadingLine(turn.model, info);
     return { ...line, text: line.text + goesOn };
   }
   if (turn.phase !== "queued" || !turn.queue) return null;
-  return { text: `${ordinal(turn.queue.position)} in line.`, tone: "wait" };
+  const wait = turn.queue.eta_s;
+  return { text: `${ordinal(turn.queue.position)} in line${wait ? `, about ${lasting(wait)}` : ""}.`, tone: "wait" };
 }
 
 /**
@@ -123,6 +124,13 @@ const name = (id) => id.slice(id.lastIndexOf("/") + 1);
 /** @param {string} words */
 export const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1).replaceAll("_", " ");
 
+/** A time as one would say it. @param {number} seconds */
+export function lasting(seconds) {
+  if (seconds < 10) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 55) return `${Math.ceil(seconds / 5) * 5} s`;
+  return `${Math.max(1, Math.round(seconds / 60))} min`;
+}
+
 /** @param {number} place 1 for the next one */
 export function ordinal(place) {
   if (place <= 1) return "Next";
@@ -156,6 +164,7 @@ const ended = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 /** How an answer ended, where it isn't simply complete. @param {Turn} turn @returns {string | null} */
 export function endNote(turn) {
   if (turn.phase === "stopped") return "Stopped";
+  if (turn.phase === "steered") return "Cut short by what was said next";
   if (turn.phase !== "cut") return null;
   return turn.reason === "max_output_tokens" ? "Cut off at the length limit" : "Ended early";
 }

@@ -13,7 +13,8 @@ import { TurnView } from "./turnview.js";
 
 /** @typedef {import("../state/chat.js").Chat} Chat */
 /** @typedef {import("../types").Turn} Turn */
-/** @typedef {{ onRetry: (turn: Turn) => void, onChange: () => void, onEnded: () => void, welcome: () => HTMLElement }} Hooks */
+/** @typedef {Omit<import("./turnview.js").Hooks, "onDrawn" | "linkTo" | "resultOf"> & {
+ *   onChange: () => void, onEnded: () => void, welcome: () => HTMLElement }} Hooks */
 
 /** The exchanges at the end are always laid out; those before them may rest. */
 const AWAKE = 2;
@@ -70,7 +71,7 @@ export function createChatView(hooks) {
     const { turns, status } = chat;
     for (const turn of views.keys()) if (!turns.includes(turn)) views.delete(turn);
     for (const turn of turns) {
-      if (!views.has(turn)) views.set(turn, new TurnView(turn, { onRetry: hooks.onRetry, onDrawn: drawn }));
+      if (!views.has(turn)) views.set(turn, new TurnView(turn, { ...hooks, onDrawn: drawn, linkTo, resultOf }));
       wasLive.set(turn, isLive(turn));
     }
     attribute();
@@ -87,7 +88,22 @@ export function createChatView(hooks) {
   /** Whose words these are. */
   function attribute() {
     const turns = chat?.turns ?? [];
-    speakers(turns).forEach((model, i) => views.get(turns[i])?.say(model));
+    const forks = chat?.forks();
+    speakers(turns).forEach((model, i) => views.get(turns[i])?.say(model, forks?.get(turns[i])));
+    // What is asked elsewhere in the chat waits for the answer that is being written.
+    setAttribute(column, "data-busy", Boolean(chat?.live));
+  }
+
+  /** @param {Turn} turn */
+  const linkTo = (turn) => `${location.origin}${location.pathname}#/c/${chat?.id ?? ""}${turn.id ? `/${turn.id}` : ""}`;
+
+  /** What a tool gave back is asked with next. @param {string} call */
+  function resultOf(call) {
+    for (const { results } of chat?.turns ?? []) {
+      const found = results.find((r) => r.call === call);
+      if (found) return found.text;
+    }
+    return null;
   }
 
   function bring() {
@@ -139,6 +155,13 @@ export function createChatView(hooks) {
     reveal(response) {
       wanted = response;
       draw();
+    },
+    /** Opens what was said last for another try. @returns {boolean} false: there is nothing */
+    editLast() {
+      const last = chat?.turns.findLast((t) => t.prompt !== "");
+      if (!last || chat?.live) return false;
+      views.get(last)?.edit();
+      return true;
     },
     focusNewest() {
       const last = chat?.turns.at(-1);

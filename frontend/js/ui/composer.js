@@ -27,7 +27,8 @@ export function createComposer(hooks) {
   }
 
   function refresh() {
-    const stop = mode === "writing" || mode === "stopping";
+    // What is typed while it writes can be said to it at once.
+    const stop = mode === "stopping" || (mode === "writing" && box.value.trim() === "");
     send.toggleAttribute("data-stop", stop);
     send.setAttribute("aria-label", stop ? "Stop" : "Send");
     send.title = stop ? "Stop (Esc)" : "Send (Enter)";
@@ -38,8 +39,8 @@ export function createComposer(hooks) {
 
   function submit() {
     const text = box.value.trim();
-    if (mode === "writing") return hooks.onStop();
-    if (mode !== "ready" || text === "") return;
+    if (mode === "writing" && text === "") return hooks.onStop();
+    if ((mode !== "ready" && mode !== "writing") || text === "") return;
     box.value = "";
     refresh();
     hooks.onSend(text);
@@ -52,7 +53,7 @@ export function createComposer(hooks) {
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || composing(event) || touch.matches) return;
     event.preventDefault();
-    if (mode !== "writing") submit();
+    if (mode !== "writing" || box.value.trim() !== "") submit();
   });
   box.addEventListener("input", () => {
     keepDraft(chat, box.value);
@@ -74,6 +75,12 @@ export function createComposer(hooks) {
     setMode(next) {
       if (mode === next) return;
       mode = next;
+      refresh();
+    },
+    /** What could not be said is there to be sent again. @param {string} text */
+    giveBack(text) {
+      box.value = [text, box.value].filter(Boolean).join("\n\n");
+      keepDraft(chat, box.value);
       refresh();
     },
     focus: () => box.focus({ preventScroll: true }),

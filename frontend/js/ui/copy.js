@@ -30,15 +30,15 @@ function copyBySelection(text) {
   return copied;
 }
 
-/** Shows for a moment that it worked. @param {HTMLElement} button @param {string} text @param {HTMLElement | null} [label] */
-export async function copyFrom(button, text, label = null) {
+/** Shows for a moment that it worked. @param {HTMLElement} button @param {string} text @param {HTMLElement | null} [label] @param {string} [glyph] of the button */
+export async function copyFrom(button, text, label = null, glyph = "copy") {
   const done = await copyText(text);
   const before = button.getAttribute("aria-label");
   setIcon(button, done ? "check" : "x");
   button.setAttribute("aria-label", done ? "Copied" : "Copying failed");
   if (label) label.textContent = done ? "Copied" : "Failed";
   setTimeout(() => {
-    setIcon(button, "copy");
+    setIcon(button, glyph);
     if (before) button.setAttribute("aria-label", before);
     if (label) label.textContent = "Copy";
   }, SHOWN_MS);

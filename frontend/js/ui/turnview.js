@@ -1,61 +1,94 @@
 /**
  * One exchange on screen. It draws a Turn and follows it; what a click means is told to the chat view.
  */
-import { createStream } from "../md/stream.js";
 import { shortName } from "../state/models.js";
 import { endNote, failure, meta } from "../state/sentences.js";
+import { detailsOf } from "../state/details.js";
 import { isLive } from "../state/turn.js";
-import { finishCode } from "./code.js";
-import { copyButton } from "./copy.js";
-import { h, icon, iconButton, setAttribute, setText } from "./dom.js";
+import { createAsked } from "./asked.js";
+import { copyButton, copyFrom } from "./copy.js";
+import { arrange, h, icon, iconButton, setAttribute, setText } from "./dom.js";
 import { soon } from "./frame.js";
+import { viewOf } from "./pieces.js";
+import { versionSwitch } from "./versions.js";
 
 /** @typedef {import("../types").Turn} Turn */
-/** @typedef {{ onRetry: (turn: Turn) => void, onDrawn: () => void }} Hooks */
+/** @typedef {import("../types").Piece} Piece */
+/** @typedef {import("./pieces.js").PieceView} PieceView */
+/** @typedef {{ asked: import("../state/branches.js").Versions, answered: import("../state/branches.js").Versions }} Forks */
+/** @typedef {{
+ *   onRetry: (turn: Turn) => void, onEdit: (turn: Turn, prompt: string) => void, onGoOn: (turn: Turn) => void,
+ *   onVersion: (id: string) => void, onDrawn: () => void, linkTo: (turn: Turn) => string,
+ *   resultOf: (call: string) => string | null,
+ * }} Hooks */
 
 const FOUND_MS = 2_000;
 const UNSAVED = "This answer could not be saved yet. The server keeps trying; copy what you need.";
+/** How an answer ended that can be gone on with. */
+const CUT = new Set(["cut", "stopped"]);
 
 export class TurnView {
   #turn;
   #hooks;
+  #asked;
   #speaker = h("p", { class: "speaker", hidden: true });
-  #written = h("div", { class: "md written" });
+  /** Where nothing has come yet there is a place for it. */
+  #empty = h("div", { class: "md written", "data-live": true });
+  #pieces = h("div", { class: "pieces" });
+  /** @type {Map<Piece, PieceView>} */
+  #views = new Map();
+  #said = h("div", { class: "steers", hidden: true });
   #note = h("p", { class: "note", hidden: true });
+  #noteText = h("span");
+  #goOn;
   #unsaved = h("p", { class: "note", hidden: true }, UNSAVED);
   #trouble = h("div", { class: "trouble", role: "alert", hidden: true });
   #meta = h("span", { class: "meta" });
+  #versions;
+  #facts = h("dl", { class: "facts", hidden: true });
   #tools;
   #answer;
-  #stream = createStream(this.#written, finishCode);
-  #drawn = 0;
-  #ended = false;
   #fading = setTimeout(() => {}, 0);
 
   /** @param {Turn} turn @param {Hooks} hooks */
   constructor(turn, hooks) {
     this.#turn = turn;
     this.#hooks = hooks;
-    this.#tools = h("div", { class: "tools" }, copyButton(() => turn.text, "Copy answer"), this.#infoButton(), this.#meta);
+    this.#asked = createAsked(turn.prompt, { onEdit: (prompt) => hooks.onEdit(turn, prompt), onVersion: hooks.onVersion });
+    this.#versions = versionSwitch("answer", hooks.onVersion);
+    this.#goOn = h("button", { type: "button", class: "text-button", "data-act": "", onclick: () => hooks.onGoOn(turn) }, icon("play"), "Continue");
+    this.#note.append(this.#noteText, this.#goOn);
+    this.#tools = h("div", { class: "tools" },
+      this.#versions.node,
+      copyButton(() => turn.text, "Copy answer"),
+      iconButton("Answer again", "rotate-ccw", { "data-act": "", onclick: () => hooks.onRetry(turn) }),
+      this.#linkButton(), this.#infoButton(), this.#meta);
     this.#answer = h("article", { class: "answer", "aria-label": "Answer", tabindex: "-1" },
-      this.#speaker, this.#written, this.#note, this.#unsaved, this.#trouble, this.#tools);
-    this.node = h("section", { class: "turn" }, this.#ask(), this.#answer);
+      this.#speaker, this.#pieces, this.#said, this.#note, this.#unsaved, this.#trouble, this.#tools, this.#facts);
+    this.node = h("section", { class: "turn" }, this.#asked.node, this.#answer);
     this.#draw();
   }
 
-  #ask() {
-    return h("article", { class: "ask", "aria-label": "You", hidden: this.#turn.prompt === "" },
-      h("div", { class: "said", dir: "auto" }, this.#turn.prompt),
-      h("div", { class: "tools" }, copyButton(() => this.#turn.prompt, "Copy message")));
+  #linkButton() {
+    const button = iconButton("Copy link to this message", "link");
+    button.addEventListener("click", () => copyFrom(button, this.#hooks.linkTo(this.#turn), null, "link"));
+    return button;
   }
 
   #infoButton() {
-    const button = iconButton("Numbers of this answer", "info", { "aria-pressed": "false" });
+    const button = iconButton("Details of this answer", "info", { "aria-expanded": "false" });
     button.addEventListener("click", () => {
-      const shown = this.#tools.toggleAttribute("data-shown");
-      button.setAttribute("aria-pressed", String(shown));
+      this.#facts.hidden = !this.#facts.hidden;
+      setAttribute(this.#tools, "data-shown", !this.#facts.hidden);
+      button.setAttribute("aria-expanded", String(!this.#facts.hidden));
+      this.#showFacts();
     });
     return button;
+  }
+
+  #showFacts() {
+    if (this.#facts.hidden) return;
+    this.#facts.replaceChildren(...detailsOf(this.#turn).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
 
   /** @param {import("../state/turn.js").Change} change */
@@ -65,11 +98,18 @@ export class TurnView {
     else this.#draw();
   }
 
-  /** @param {string | null} model whose words these are, where that is worth a line */
-  say(model) {
+  /** @param {string | null} model whose words these are, where that is worth a line @param {Forks | undefined} forks */
+  say(model, forks) {
     this.#speaker.hidden = model === null;
     setText(this.#speaker, model ? shortName(model) : "");
     this.#speaker.title = model ?? "";
+    this.#asked.versions(forks?.asked ?? null);
+    this.#versions.show(forks?.answered ?? null);
+  }
+
+  /** What was asked, in a box where it can be asked in another way. */
+  edit() {
+    this.#asked.open();
   }
 
   focus() {
@@ -85,45 +125,51 @@ export class TurnView {
   }
 
   #restart() {
-    this.#written.replaceChildren();
-    this.#stream = createStream(this.#written, finishCode);
-    this.#drawn = 0;
-    this.#ended = false;
+    this.#pieces.replaceChildren();
+    this.#views.clear();
   }
 
   #draw = () => {
-    const turn = this.#turn;
-    const live = isLive(turn);
-    if (turn.text.length > this.#drawn) {
-      this.#stream.push(turn.text.slice(this.#drawn));
-      this.#drawn = turn.text.length;
-      if (live) this.#stream.flush();
-    }
-    if (!live && !this.#ended) {
-      this.#ended = true;
-      this.#stream.end();
-    }
+    const live = isLive(this.#turn);
+    this.#drawPieces(live);
     this.#frame(live);
     this.#hooks.onDrawn();
   };
+
+  /** @param {boolean} live */
+  #drawPieces(live) {
+    const { pieces } = this.#turn;
+    for (const piece of this.#views.keys()) if (!pieces.includes(piece)) this.#views.delete(piece);
+    for (const piece of pieces) {
+      const view = this.#views.get(piece) ?? viewOf(piece);
+      this.#views.set(piece, view);
+      view.draw(piece, live, piece.call ? this.#hooks.resultOf(piece.call) : null);
+    }
+    const nodes = [...this.#views.values()].map((view) => view.node);
+    arrange(this.#pieces, nodes.length || !live ? nodes : [this.#empty]);
+  }
 
   /** Everything around the text. @param {boolean} live */
   #frame(live) {
     const turn = this.#turn;
     const note = endNote(turn);
     // Instructions or tools only, or a deleted exchange: what comes after it still goes on from it.
-    this.node.hidden = turn.phase === "completed" && turn.prompt === "" && turn.text === "";
+    this.node.hidden = turn.phase === "completed" && turn.prompt === "" && !turn.begun;
     setAttribute(this.node, "data-live", live);
     setAttribute(this.node, "data-phase", turn.phase);
     setAttribute(this.#answer, "aria-busy", live ? "true" : null);
-    setAttribute(this.#written, "data-live", live);
-    this.#written.hidden = !live && turn.text === "";
+    this.#said.hidden = turn.steers.length === 0;
+    if (this.#said.childElementCount !== turn.steers.length) {
+      this.#said.replaceChildren(...turn.steers.map((text) => h("p", { class: "said", dir: "auto" }, text)));
+    }
     this.#note.hidden = note === null;
-    this.#note.textContent = note ?? "";
+    setText(this.#noteText, note ?? "");
+    this.#goOn.hidden = !CUT.has(turn.phase) || !turn.saved || !turn.begun;
     // While it is written the line above the message box says so, of everything.
     this.#unsaved.hidden = live || turn.saved;
-    this.#tools.hidden = !live && turn.text === "";
-    this.#meta.textContent = meta(turn);
+    this.#tools.hidden = !live && !turn.begun;
+    setText(this.#meta, meta(turn));
+    this.#showFacts();
     this.#showTrouble();
   }
 
@@ -134,7 +180,7 @@ export class TurnView {
     this.#trouble.hidden = !failed;
     if (!failed) return this.#trouble.replaceChildren();
     this.#trouble.append(
-      h("p", {}, failure(turn.error, turn.text !== "")),
+      h("p", {}, failure(turn.error, turn.begun)),
       h("button", { type: "button", class: "text-button", onclick: () => this.#hooks.onRetry(turn) }, icon("rotate-ccw"), "Retry"));
   }
 }
