@@ -117,3 +117,61 @@ def test_whoever_leaves_the_line_stays_in_order_and_in_bounds(
         assert queue.running == sum(admitted) == min(len(inside), running)
         places = [each.ticket.position for each in inside if not each.admitted]
         assert places == list(range(1, len(places) + 1))
+
+
+class Reading:
+    """Someone who reads ahead, and counts how often a turn was taken back."""
+
+    def __init__(self, line: Line) -> None:
+        self.asides = 0
+        self.ticket = line.warm("ann", self._aside)
+
+    def _aside(self) -> None:
+        self.asides += 1
+
+    @property
+    def reads(self) -> bool:
+        return self.ticket.admitted.is_set()
+
+
+def test_who_reads_ahead_has_no_place_in_the_line() -> None:
+    queue = line()
+    reading, first, second = Reading(queue), Waiting(queue), Waiting(queue)
+
+    assert (queue.running, queue.waiting) == (1, 1)
+    assert first.admitted
+    assert second.ticket.position == 1
+    assert (reading.reads, reading.asides) == (False, 1)
+
+
+def test_one_reads_ahead_while_nobody_is_answered_first_come_first() -> None:
+    queue = line()
+    reading, other = Reading(queue), Reading(queue)
+    assert (reading.reads, other.reads) == (True, False)
+    first = Waiting(queue)
+    queue.leave(first.ticket)
+    assert (reading.reads, other.reads) == (True, False)
+    queue.leave(reading.ticket)
+
+    assert other.reads
+    assert (reading.asides, other.asides) == (1, 0)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.tuples(st.booleans(), st.integers(-1, 20)), max_size=60))
+def test_nobody_reads_ahead_beside_an_answer_and_someone_does_without_one(
+    steps: list[tuple[bool, int]],
+) -> None:
+    queue = line(running=2)
+    inside: list[Waiting] = []
+    reading: list[Reading] = []
+    for answers, step in steps:
+        group: list[Waiting] | list[Reading] = inside if answers else reading
+        if step >= 0 and group:
+            queue.leave(group.pop(step % len(group)).ticket)
+        elif answers:
+            inside.append(Waiting(queue))
+        elif len(reading) < 64:
+            reading.append(Reading(queue))
+        turns = [each.reads for each in reading]
+        assert turns == [not inside, *([False] * (len(reading) - 1))][: len(reading)]

@@ -1,4 +1,5 @@
-"""The line before the engine: who runs next, everyone's place in it, and its bounds.
+"""The line before the engine: who runs next, everyone's place in it, and its bounds; beside it
+those who only read ahead, while nobody is answered.
 
 First come, first served for now. It knows people by their ids and nothing else: no model, no
 engine.
@@ -25,14 +26,27 @@ class AdmissionLimits:
     max_running: int = 256
     max_waiting: int = 2048
     max_waiting_per_user: int = 512
+    max_warming: int = 64
+
+
+def _unheard(*_: int) -> None:
+    """Who is told nothing."""
 
 
 class Ticket:
-    """One place in the line. `moved(position, length)` is told of changes; position 1 is next."""
+    """One place in the line. `moved(position, length)` is told of changes; position 1 is next.
+    `aside` is called when a turn that was given is taken back.
+    """
 
-    def __init__(self, user_id: str, moved: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        user_id: str,
+        moved: Callable[[int, int], None] = _unheard,
+        aside: Callable[[], None] = _unheard,
+    ) -> None:
         self.user_id = user_id
         self.moved = moved
+        self.aside = aside
         self.admitted = asyncio.Event()
         self.position: int | None = None
 
@@ -44,6 +58,7 @@ class Line:
         self._limits = limits
         self._running: set[Ticket] = set()
         self._waiting: deque[Ticket] = deque()
+        self._warming: deque[Ticket] = deque()
 
     @property
     def running(self) -> int:
@@ -62,6 +77,7 @@ class Line:
         ticket = Ticket(user_id, moved)
         if len(self._running) < self._limits.max_running and not self._waiting:
             self._admit(ticket)
+            self._let_warm()
             return ticket
         if len(self._waiting) >= self._limits.max_waiting and not again:
             raise RateLimited("The line is full. Try again in a moment.")
@@ -72,12 +88,25 @@ class Line:
         ticket.position = len(self._waiting)
         return ticket
 
+    def warm(self, user_id: str, aside: Callable[[], None]) -> Ticket:
+        """Take a place beside the line: its turn is while nobody is answered or waits for that, one
+        at a time, and ends by `aside` when someone comes. Raises RateLimited at the bound.
+        """
+        if len(self._warming) >= self._limits.max_warming:
+            raise RateLimited("Too many prompts are being read ahead. Try again in a moment.")
+        ticket = Ticket(user_id, aside=aside)
+        self._warming.append(ticket)
+        self._let_warm()
+        return ticket
+
     def leave(self, ticket: Ticket) -> None:
         """Give up the place, waiting or running. Idempotent."""
         if ticket in self._running:
             self._running.discard(ticket)
         elif ticket in self._waiting:
             self._waiting.remove(ticket)
+        elif ticket in self._warming:
+            self._warming.remove(ticket)
         else:
             return
         while self._waiting and len(self._running) < self._limits.max_running:
@@ -86,8 +115,19 @@ class Line:
             if other.position != position:
                 other.position = position
                 other.moved(position, len(self._waiting))
+        self._let_warm()
 
     def _admit(self, ticket: Ticket) -> None:
         ticket.position = None
         self._running.add(ticket)
         ticket.admitted.set()
+
+    def _let_warm(self) -> None:
+        """Give the first who reads ahead a turn, or take it back."""
+        quiet = not self._running and not self._waiting
+        for index, ticket in enumerate(self._warming):
+            if quiet and index == 0:
+                ticket.admitted.set()
+            elif ticket.admitted.is_set():
+                ticket.admitted.clear()
+                ticket.aside()

@@ -22,6 +22,7 @@ from tokenwire.generation.outcome import Outcome, Stopwatch, failed, outcome_of
 from tokenwire.generation.readers import Readers
 from tokenwire.generation.records import Finish
 from tokenwire.generation.transcript import Said, Transcript
+from tokenwire.generation.warming import Warming
 from tokenwire.wire.events import Event, Response, usage
 
 
@@ -103,9 +104,14 @@ class Generation:
         self._watch = Stopwatch(past.age_s if past else 0.0)
         self._notices = Notices(self._said, tools.line)
         # Taken before anything is saved: the line may refuse.
-        again = past is not None
-        self._ticket: Ticket = tools.line.enter(order.user_id, self._notices.moved, again=again)
+        self._warming = Warming(tools.line, order.user_id) if order.warms else None
+        self._ticket = (
+            self._warming.ticket if self._warming else self._enter(again=past is not None)
+        )
         self._notices.ticket = self._ticket
+
+    def _enter(self, *, again: bool) -> Ticket:
+        return self._tools.line.enter(self.user_id, self._notices.moved, again=again)
 
     # What others see
 
@@ -194,13 +200,13 @@ class Generation:
         said before `begin`.
         """
         ready = self._tools.engines.state(self.order.model).phase == "ready"
-        if ready and self._prompt is not None and self._ticket.position is None:
+        if ready and self._prompt is not None and self._ticket.admitted.is_set():
             self._task = tasks.create_task(self.run(), name=self.id)
 
     def begin(self, tasks: asyncio.TaskGroup, outcome: Outcome | None = None) -> None:
         """Say `response.created` and start to work; with an outcome, only to end so."""
         if outcome is None:
-            waiting = self._ticket.position is not None or self._prompt is None
+            waiting = not self._ticket.admitted.is_set() or self._prompt is None
             self.response.status = "queued" if waiting else "in_progress"
             if not self._said.begun:
                 self._said.tell("created")
@@ -276,23 +282,38 @@ class Generation:
             self.cancel()
 
     async def _work(self) -> Outcome:
-        order = self.order
+        if self._warming is not None:
+            return await self._read_ahead(self._warming)
         await self._ticket.admitted.wait()
-        self._watch.mark("admitted")
+        await self._generate()
+        await self._begun.wait()
+        return outcome_of(self._newest.finish)
+
+    async def _read_ahead(self, warming: Warming) -> Outcome:
+        engines, model = self._tools.engines, self.order.model
+        read = await warming.read(self._generate, lambda: engines.ready(model) is not None)
+        await self._begun.wait()
+        if read and self._newest.finish not in ("stop", "length"):
+            return outcome_of(self._newest.finish)
+        # What it has read in turns that were taken back, nobody has counted.
+        warm = self._prompt_tokens if read else self._cached
+        self.response.tokenwire = self.response.tokenwire | {"warm_tokens": warm}
+        return Outcome("completed", "stop")
+
+    async def _generate(self) -> None:
+        order = self.order
+        if self._engine is None:
+            self._watch.mark("admitted")
         async with self._tools.engines.lease(order.model, self._notices.model_changed) as engine:
             self._notices.model_ready()
             prompt = self._prompt or await render(engine, order)
             self._prompt = prompt
-            self._engine = engine
-            if self._begun.is_set():
+            first, self._engine = self._engine is None, engine
+            if first and self._begun.is_set():
                 self._start(engine)
             done = tuple(self._said.token_ids)
             resume = Resume(done) if done else None
             await engine.generate(prompt, sampling_of(order.create), self.id, self._receive, resume)
-        await self._begun.wait()
-        if order.warms and self._newest.finish in ("stop", "length"):
-            return Outcome("completed", "stop")
-        return outcome_of(self._newest.finish)
 
     def _start(self, engine: Engine) -> None:
         self._watch.mark("started")

@@ -98,7 +98,8 @@ class Intake:
             model=model,
             context=context,
             input=[named(item) for item in create.items],
-            durable=asker.durable or bool(create.background),
+            # What is only read ahead is of no use to who has gone.
+            durable=bool(create.background) or (asker.durable and create.generate is not False),
         )
         # Also of a model that would have to be loaded for it, which takes a while.
         state = self._engines.state(model)

@@ -84,6 +84,7 @@ class ResponseNotes(Struct, kw_only=True):
     cancel: Freed | UnsetType = UNSET
     taken_up: int | UnsetType = UNSET
     seed: int | UnsetType = UNSET
+    warm_tokens: int | UnsetType = UNSET
     given: bool | UnsetType = UNSET
 
 
