@@ -30,11 +30,13 @@ import { welcome } from "./ui/welcome.js";
 
 /** A short loss of the link is not worth a word. */
 const AWAY_MS = 2_500;
+/** Once the first screen is there. */
+const IDLE_MS = 1_000;
 const BUILD = document.querySelector('meta[name="tokenwire-build"]')?.getAttribute("content");
 
 const store = createStore(/** @type {AppState} */ ({
   link: { status: "connecting", since: Date.now(), code: 0 }, away: false, draining: false, saving: true, outdated: false,
-  models: [], refusals: {}, conversations: [], older: null, listed: false, listError: null, search: NO_SEARCH, open: null,
+  models: [], refusals: {}, conversations: [], older: null, listed: false, listError: null, search: NO_SEARCH, open: null, fill: null,
 }));
 const conversations = createConversations(store);
 const search = createSearch(store, api.search);
@@ -249,7 +251,14 @@ const view = createChatView({
   },
   welcome: () => welcome(modelOf(store.get()).model, send),
 });
-const composer = createComposer({ onSend: send, onStop: () => chat.stop() });
+const composer = createComposer({ onSend: send, onStop: () => chat.stop(), onType: () => ahead?.typed(sight()) });
+/** @type {ReturnType<typeof import("./ui/ahead.js").createAhead> | null} */
+let ahead = null;
+setTimeout(async () => {
+  const { createAhead } = await import("./ui/ahead.js").catch(() => ({ createAhead: null }));
+  ahead = createAhead?.({ create: link.create, onFill: (fill) => store.set({ fill }) }) ?? null;
+  refresh();
+}, IDLE_MS);
 const picker = createPicker({ onChoose: pick, onTend: tend, onLook: list });
 const drawer = createDrawer();
 const setLine = createStateLine((action) => (action === "reload" ? location.reload() : link.now()));
@@ -296,10 +305,17 @@ let unseen = false;
 /** What the first-use screen says of the model. */
 let greeting = "";
 
+/** What the message box may do ahead of a send. */
+function sight() {
+  const state = store.get();
+  return { chat, model: modelOf(state).model, online: state.link.status === "open", fields: {}, files: "", text: composer.text };
+}
+
 function refresh() {
   const state = store.get();
   const choice = modelOf(state);
   const { live } = chat;
+  ahead?.look(sight());
   picker.update(state, choice.model);
   const greets = `${choice.model?.id} ${choice.model?.tokenwire.description}`;
   // Not at each tick of a download: someone may be about to press a button on it.
@@ -312,7 +328,7 @@ function refresh() {
   document.title = `${unseen ? "● " : ""}${state.open || chat.turns.length ? `${title} · ` : ""}Tokenwire`;
 }
 
-store.watch(["link", "away", "draining", "saving", "outdated", "models", "refusals", "conversations", "open"], refresh);
+store.watch(["link", "away", "draining", "saving", "outdated", "models", "refusals", "conversations", "open", "fill"], refresh);
 store.watch(["conversations", "open", "older", "listed", "listError"], (state) => sidebar.update(state));
 store.watch(["search", "open"], (state) => finder.update(state));
 

@@ -137,6 +137,8 @@ export interface Extras {
   /** How often servers went on with it after another had ended. */
   taken_up?: number;
   cancel?: { freed_ms: number };
+  /** Of a warm-up: how much of its prompt the engine has in its cache. */
+  warm_tokens?: number;
 }
 
 export type Status = "queued" | "in_progress" | "completed" | "incomplete" | "failed" | "cancelled";
@@ -244,6 +246,14 @@ export interface Queue {
   eta_s?: number | null;
 }
 
+/** How full a chat is, in tokens. `cached`: what the engine has read of it, null where nobody asked. */
+export interface Fill {
+  used: number;
+  cached: number | null;
+  max: number;
+  exact: boolean;
+}
+
 export type LinkStatus = "connecting" | "open" | "lost" | "refused" | "closed";
 
 export interface LinkInfo {
@@ -282,4 +292,6 @@ export interface AppState {
   search: Search;
   /** The chat on screen: its conversation, or null for a new one. */
   open: string | null;
+  /** Of the chat on screen; null where that isn't known. */
+  fill: Fill | null;
 }

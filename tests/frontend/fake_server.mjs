@@ -2,7 +2,7 @@
  * A scripted server that speaks enough of the protocol for the page: hello, model.state, create, attach,
  * cancel, the JSON doors, and the built page under its real policy. A test holds the pen: `fake.asked()`
  * gives the next created response, and its verbs (queue, load, write, stall, complete, fail) make the
- * events; `fake.disk(false)` is a disk that can't be written to.
+ * events; `fake.warmed()` is a prompt that is only to be read; `fake.disk(false)` is a disk that can't be written to.
  * To script a new odd state, add a verb to Answer; the log and its cursors stay as they are.
  */
 import { readFileSync } from "node:fs";
@@ -42,11 +42,11 @@ class Answer {
   constructor(fake, request) {
     const cut = fake.answers.get(request.tokenwire?.continues);
     if (cut) request = { ...request, conversation: cut.request.conversation, previous_response_id: cut.request.previous_response_id, input: cut.input };
-    const input = typeof request.input === "string" ? [{ type: "message", role: "user", content: request.input }] : request.input;
+    const input = typeof request.input === "string" ? [{ type: "message", role: "user", content: request.input }] : request.input ?? [];
     this.fake = fake;
     this.request = request;
     this.input = input;
-    this.prompt = input.at(-1).content ?? "";
+    this.prompt = input.at(-1)?.content ?? "";
     this.response = {
       id: newId("resp"), object: "response", created_at: seconds(), completed_at: null, status: "in_progress", model: request.model,
       previous_response_id: request.previous_response_id ?? null, output: [], error: null, incomplete_details: null, usage: null,
@@ -159,6 +159,13 @@ class Answer {
   complete(fields) {
     return this.start().end("response.completed", "completed", fields);
   }
+  /** A warm-up has ended. @param {number} tokens of its prompt @param {number} warm of them in the cache */
+  read(tokens, warm = tokens) {
+    this.done = true;
+    this.response.status = "completed";
+    this.response.usage = { input_tokens: tokens, output_tokens: 0, total_tokens: tokens, input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } };
+    return this.emit("response.completed", { response: this.snapshot({ warm_tokens: warm }) });
+  }
   cancel() {
     return this.end("response.incomplete", "cancelled", { incomplete_details: { reason: "cancelled" } });
   }
@@ -205,6 +212,9 @@ export class Fake {
   /** Every create that arrived, the repeated ones too. */
   creates = [];
   attaches = [];
+  /** Every warm-up that was asked for, as it was asked, and what became of it. */
+  warms = [];
+  reading = new Map();
   /** Every query that was looked for, once a page. */
   searches = [];
   saving = true;
@@ -223,6 +233,8 @@ export class Fake {
   /** Called with each new answer; without it the test writes. */
   auto = null;
   #asked = new Waiter();
+  #warmed = new Waiter();
+  #cooled = new Waiter();
   #cancelled = new Waiter();
   #missed = new Waiter();
   #refused = new Waiter();
@@ -249,6 +261,10 @@ export class Fake {
   /** The next response that was created. @returns {Promise<Answer>} */
   asked = () => this.#asked.take();
   cancelled = () => this.#cancelled.take();
+  /** The next warm-up; it reads until the test says that it has. @returns {Promise<Answer>} */
+  warmed = () => this.#warmed.take();
+  /** The next warm-up that was given up. */
+  cooled = () => this.#cooled.take();
   /** The next create that was refused. */
   refused = () => this.#refused.take();
   /** The next plain request that found the server away. */
@@ -326,6 +342,7 @@ export class Fake {
       case "tokenwire:ping":
         return send({ type: "tokenwire:pong", t: message.t });
       case "response.cancel":
+        if (this.reading.has(message.response_id)) return this.#cooled.give(this.reading.get(message.response_id).cancel());
         this.#cancelled.give(this.answers.get(message.response_id));
         return this.auto ? this.answers.get(message.response_id)?.cancel() : undefined;
       case "tokenwire:response.attach": {
@@ -361,7 +378,16 @@ export class Fake {
     this.#create(socket, { model: of.response.model, conversation, previous_response_id: of.response.id, input: message.input, stream_id }, send);
   }
 
+  #warm(socket, message, send) {
+    this.warms.push(message);
+    const answer = new Answer(this, message);
+    this.reading.set(answer.response.id, answer);
+    this.#read(socket, answer, answer.events, message.stream_id, send);
+    this.#warmed.give(answer);
+  }
+
   #create(socket, message, send) {
+    if (message.generate === false) return this.#warm(socket, message, send);
     this.creates.push(message);
     const { stream_id } = message;
     if (this.refusal) {

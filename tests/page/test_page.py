@@ -56,3 +56,9 @@ def test_the_page_fetches_loads_and_switches_models() -> None:
 @pytest.mark.timeout(600)
 def test_what_can_be_done_with_an_exchange() -> None:
     run_node_tests("tests/page/turns.test.mjs", seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_the_message_box_does_what_it_is_asked(server: Server) -> None:
+    run_node_tests("tests/page/composer.test.mjs", url=server.url, seconds=590)

@@ -22,7 +22,7 @@ const RETRIED = new Set(["websocket_connection_limit_reached", "server_draining"
 /** @typedef {import("../types").ErrorBody} ErrorBody */
 /** `onUnsaid`: what was said to a running answer is given back. `onFollowed`: it was taken, and another answer goes on, whose reader is asked for.
  *  @typedef {{ onEvent: (event: Event) => void, onError: (error: ErrorBody) => void,
- *   onUnsaid: (error: ErrorBody, text: string) => void, onFollowed: (handle: Handle) => Reader }} Reader */
+ *   onUnsaid?: (error: ErrorBody, text: string) => void, onFollowed?: (handle: Handle) => Reader }} Reader */
 /** `leap`: up to this number leaps are no holes, because what was told so far comes as one event for each part. -1: none. `said`: what was said to it and not yet heard; `taken`: some was.
  *  @typedef {{ id: string | null, seq: number, leap: number, lane: string | null, request: object | null, sent: boolean,
  *   cancelled: boolean, said: string[], taken: boolean, reader: Reader }} Want */
@@ -49,7 +49,7 @@ export function createLink(options) {
     laneCount = event.limits?.max_in_flight ?? DEFAULT_LANES;
     maxBytes = event.limits?.max_message_bytes ?? DEFAULT_BYTES;
     lanes.clear();
-    for (const want of steered.values()) for (const text of want.said.splice(0)) want.reader.onUnsaid(UNHEARD, text);
+    for (const want of steered.values()) for (const text of want.said.splice(0)) want.reader.onUnsaid?.(UNHEARD, text);
     steered.clear();
     for (const want of wants) {
       want.lane = null;
@@ -133,7 +133,7 @@ export function createLink(options) {
     } else if (event.type === "response.steer.failed") {
       const error = event.error ?? { code: null, message: "" };
       asked.said = asked.said.filter((said) => said !== text);
-      asked.reader.onUnsaid(error, text);
+      asked.reader.onUnsaid?.(error, text);
       // What was to go on with it never comes.
       if (want && !want.id && !want.request) refuse(want, error);
     }
@@ -149,7 +149,7 @@ export function createLink(options) {
     next.sent = true;
     if (lane) lanes.set(lane, next);
     wants.add(next);
-    next.reader = want.reader.onFollowed(handleOf(next));
+    next.reader = want.reader.onFollowed?.(handleOf(next)) ?? want.reader;
   }
 
   /** Exactly once: what was seen is dropped, and a hole means that this socket can't be trusted. @param {Want} want @param {Event} event */

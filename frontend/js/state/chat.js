@@ -72,6 +72,11 @@ export class Chat {
     return this.turns.find(isLive);
   }
 
+  /** @returns {string | null} the response that the next message goes on from */
+  get head() {
+    return this.turns.findLast((t) => t.id && t.saved)?.id ?? null;
+  }
+
   /** Reads what is stored and follows what still runs. */
   async load() {
     if (!this.id) return;
@@ -137,8 +142,7 @@ export class Chat {
 
   /** @param {string} prompt @param {string} model @returns {Turn} */
   send(prompt, model) {
-    const parent = this.turns.findLast((t) => t.id && t.saved)?.id ?? null;
-    return this.#put(newTurn(prompt, model, parent), this.turns.length);
+    return this.#put(newTurn(prompt, model, this.head), this.turns.length);
   }
 
   /** Asks something else in place of what was asked; that stays as another version. @param {Turn} of @param {string} prompt @param {string} model */

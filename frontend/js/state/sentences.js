@@ -9,6 +9,9 @@
 /** @typedef {import("../types").ModelInfo} ModelInfo */
 /** @typedef {{ text: string, tone: "calm" | "wait" | "wrong", progress?: number | null, action?: "reload" | "reconnect" }} Line */
 
+/** From this share of a model's context on a chat is told to be full. */
+export const NEARLY_FULL = 0.9;
+
 /**
  * The most urgent thing that is true now, or null.
  * @param {AppState} state
@@ -17,7 +20,7 @@
  * @returns {Line | null}
  */
 export function stateLine(state, live, choice) {
-  return linkLine(state, live) ?? (live ? turnLine(live, choice.model) : null) ?? savingLine(state, live) ?? modelLine(choice, Boolean(live), state.refusals) ?? pageLine(state);
+  return linkLine(state, live) ?? (live ? turnLine(live, choice.model) : null) ?? savingLine(state, live) ?? modelLine(choice, Boolean(live), state.refusals) ?? fillLine(state.fill) ?? pageLine(state);
 }
 
 /** @param {AppState} state @param {Turn | undefined} live @returns {Line | null} */
@@ -112,6 +115,14 @@ function modelLine({ model, missing }, busy, refusals) {
   if (info.state === "paused" && !busy) return { text: `The download of ${name(model.id)} has stopped. ${info.reason ? `${ended(info.reason)} ` : ""}Pick it again to go on.`, tone: "wrong" };
   if (info.state === "absent" && !busy) return { text: `${name(model.id)} isn't on this machine. Pick it again to download it, or another model.`, tone: "wait" };
   return null;
+}
+
+/** @param {import("../types").Fill | null} fill @returns {Line | null} */
+function fillLine(fill) {
+  const share = fill ? fill.used / fill.max : 0;
+  if (share < NEARLY_FULL) return null;
+  if (share >= 1) return { text: "This chat has grown longer than the model can read. Shorten the message, or begin a new chat.", tone: "wrong" };
+  return { text: `This chat fills ${Math.floor(100 * share)} % of what the model can read.`, tone: "wait" };
 }
 
 /** @param {AppState} state @returns {Line | null} */

@@ -5,7 +5,7 @@
 import { keepDraft, readDraft } from "../state/drafts.js";
 import { byId, composing, setIcon } from "./dom.js";
 
-/** @typedef {{ onSend: (text: string) => void, onStop: () => void }} Hooks */
+/** @typedef {{ onSend: (text: string) => void, onStop: () => void, onType: () => void }} Hooks */
 /** @typedef {"ready" | "writing" | "stopping" | "closed"} Mode closed: there is nothing that could answer */
 
 const touch = matchMedia("(hover: none) and (pointer: coarse)");
@@ -58,6 +58,7 @@ export function createComposer(hooks) {
   box.addEventListener("input", () => {
     keepDraft(chat, box.value);
     refresh();
+    hooks.onType();
   });
 
   return {
@@ -84,6 +85,10 @@ export function createComposer(hooks) {
       refresh();
     },
     focus: () => box.focus({ preventScroll: true }),
+    /** What would be sent. */
+    get text() {
+      return box.value.trim();
+    },
     /** Where a keyboard is at hand, the next message can be typed at once; another field keeps its focus. */
     invite() {
       if (!touch.matches && !(document.activeElement instanceof HTMLInputElement)) this.focus();
