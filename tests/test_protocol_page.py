@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 import websockets
 
+from support.feed import Feed, open_feed
 from support.house import House, open_house
 from support.promised import check_streamed, check_told
 from support.scripted import Script, ScriptedEngine, say
@@ -22,7 +23,7 @@ from tokenwire.errors import ENDINGS
 PAGE = (Path(__file__).resolve().parents[1] / "PROTOCOL.md").read_text()
 BLOCK = re.compile(r"## ([^\n]*)\n(?:(?!\n## ).)*?```transcript([^\n]*)\n(.*?)```", re.DOTALL)
 TRANSCRIPTS = [(title, options.split(), body) for title, options, body in BLOCK.findall(PAGE)]
-PLACEHOLDER = re.compile(r"\b(?:resp|msg|conv)_\d+\b")
+PLACEHOLDER = re.compile(r"\b(?:resp|msg|conv|sock)_\d+\b")
 
 
 @dataclass(slots=True)
@@ -113,7 +114,26 @@ class SocketDoor:
         return self._events.pop(0)
 
 
-async def play(door: HttpDoor | SocketDoor, body: str) -> None:
+class FeedDoor:
+    """The first `>` opened the feed; the others are POSTs, and what comes back are events."""
+
+    status: int | None = None
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._told = [feed.hello]
+
+    async def send(self, line: str) -> None:
+        if line != "GET /v1/events":
+            path, body = line.removeprefix("POST ").split(" ", 1)
+            assert path == f"/v1/events/{self._feed.id}"
+            await self._feed.send(*map(json.dumps, json.loads(body)["events"]))
+
+    async def next(self) -> Any:
+        return json.loads(self._told.pop() if self._told else await self._feed.recv())
+
+
+async def play(door: HttpDoor | SocketDoor | FeedDoor, body: str) -> None:
     names, skipping = Names(), False
     for line in body.strip().splitlines():
         if line == "...":
@@ -154,6 +174,9 @@ async def test_a_transcript_is_what_happens(tmp_path: Path, options: list[str], 
             page = "page" in options
             async with house.connect(page=page) as socket:
                 await play(SocketDoor(socket, page=page), body)
+        elif "feed" in options:
+            async with open_feed(house.http) as feed:
+                await play(FeedDoor(feed), body)
         else:
             await play(HttpDoor(house), body)
 

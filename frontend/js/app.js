@@ -340,7 +340,7 @@ addEventListener("pagehide", () => {
 });
 addEventListener("pageshow", (event) => event.persisted && link.start());
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
+  if (document.hidden) return link.hide();
   unseen = false;
   link.awake();
   refresh();

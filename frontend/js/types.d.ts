@@ -262,6 +262,8 @@ export interface LinkInfo {
   since: number;
   /** Close code of a refusal, else 0. */
   code: number;
+  /** The server answers plain requests, but neither a WebSocket nor an event stream gets through. */
+  blocked?: boolean;
 }
 
 export interface Search {

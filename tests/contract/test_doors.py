@@ -1,4 +1,5 @@
-"""One suite over both doors: whatever a log holds, the socket and SSE say it with the same numbers.
+"""One suite over all doors: whatever a log holds, the socket, SSE and the page's feed say it with
+the same numbers.
 
 A door is a small client that knows only how its transport carries events.
 """
@@ -13,6 +14,7 @@ from typing import Protocol
 
 import pytest
 
+from support.feed import open_feed
 from support.house import House, Json, open_house, parse_sse, receive_until, text_of
 from support.scripted import ScriptedEngine, say
 from tokenwire.engine.base import Call, Delta, Sampling
@@ -86,6 +88,20 @@ class SocketDoor:
         return [event for event in events if not str(event["type"]).startswith("tokenwire:")]
 
 
+class FeedDoor(SocketDoor):
+    """Speaks as the page does where no WebSocket gets through."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house, page=True)
+        self._http = house.http
+
+    async def _exchange(self, message: Json) -> list[Json]:
+        async with open_feed(self._http) as feed:
+            await feed.send(json.dumps(message))
+            events = await receive_until(feed, *TERMINAL)
+        return [event for event in events if not str(event["type"]).startswith("tokenwire:")]
+
+
 @asynccontextmanager
 async def _house_and_door(
     folder: Path, kind: str, engine: ScriptedEngine | None = None
@@ -95,11 +111,12 @@ async def _house_and_door(
             "sse": lambda: SseDoor(house),
             "socket": lambda: SocketDoor(house, page=False),
             "page socket": lambda: SocketDoor(house, page=True),
+            "feed": lambda: FeedDoor(house),
         }
         yield house, doors[kind]()
 
 
-@pytest.fixture(params=["sse", "socket", "page socket"])
+@pytest.fixture(params=["sse", "socket", "page socket", "feed"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -10,6 +10,7 @@ import { createServer } from "node:http";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
+import { FakeFeed } from "./fake_feed.mjs";
 
 const PAGE = join(dirname(fileURLToPath(import.meta.url)), "../../backend/tokenwire/web/page");
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json" };
@@ -330,7 +331,8 @@ export class Fake {
     socket.readers = [];
     socket.on("close", () => socket.readers.forEach(([answer, reader]) => answer.readers.delete(reader)));
     const send = (event) => socket.readyState === 1 && socket.send(JSON.stringify(event));
-    send({ type: "tokenwire:hello", sequence_number: 0, connection_id: newId("conn"), server_id: "srv", protocol: "tokenwire.v1", build: this.build,
+    socket.id = newId("sock");
+    send({ type: "tokenwire:hello", sequence_number: 0, connection_id: socket.id, server_id: "srv", protocol: "tokenwire.v1", build: this.build,
       limits: { max_in_flight: 16, max_lanes: 32, max_message_bytes: 8388608 }, saving: this.saving, heartbeat_ms: 15000, max_age_s: 3600 });
     for (const m of this.models) send({ type: "tokenwire:model.state", sequence_number: 1, model: m });
     socket.on("message", (data) => this.#command(socket, JSON.parse(String(data)), send));
@@ -427,6 +429,8 @@ export class Fake {
       return request.socket.destroy();
     }
     const json = (value, status = 200) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+    if (pathname === "/healthz") return json({ status: "ok" });
+    if (pathname.startsWith("/v1/events")) return this.#feed(pathname, body, response);
     if (pathname.startsWith("/v1/")) return this.#door(request.method, pathname, searchParams, body ? JSON.parse(body) : {}, json);
     try {
       const file = pathname === "/" ? "/index.html" : pathname;
@@ -435,6 +439,13 @@ export class Fake {
     } catch {
       response.writeHead(404).end();
     }
+  }
+
+  #feed(path, body, response) {
+    if (path === "/v1/events") return this.#greet(new FakeFeed(response));
+    const feed = [...this.sockets].find((socket) => path.endsWith(`/${socket.id}`));
+    feed?.post(JSON.parse(body));
+    return response.writeHead(feed ? 204 : 404).end();
   }
 
   #door(method, path, query, body, json) {

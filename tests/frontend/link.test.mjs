@@ -1,11 +1,12 @@
 /**
- * The link over real sockets against the scripted server: whatever breaks in between, each response is
- * asked for once and each of its events is seen once, in order.
+ * The link over real sockets and over real event streams against the scripted server: whatever breaks in
+ * between, each response is asked for once and each of its events is seen once, in order.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { createLink } from "../../frontend/js/net/link.js";
+import { openStream } from "../../frontend/js/net/stream.js";
 import { startFake } from "./fake_server.mjs";
 
 /** A condition that a test can wait for: `check()` after each thing that happens. */
@@ -21,13 +22,24 @@ function bell() {
   };
 }
 
-async function visit(t, { patient = false } = {}) {
+/** A WebSocket that hears nothing. */
+class Deaf {
+  close() {}
+}
+
+const overBoth = (name, run) => {
+  for (const over of ["socket", "stream"]) test(`${over}: ${name}`, (t) => run(t, { over }));
+};
+
+async function visit(t, { over = "socket", patient = false } = {}) {
   const fake = await startFake();
   const happened = bell();
   const seen = { statuses: [], page: [] };
   const link = createLink({
     url: fake.url.replace("http", "ws"),
-    WebSocket,
+    WebSocket: over === "socket" ? WebSocket : Deaf,
+    openStream: (ears) => openStream(ears, (path, init) => fetch(fake.url + path, init)),
+    memory: { get: () => over === "stream", set: () => {} },
     onStatus: (info) => {
       seen.statuses.push(info.status);
       seen.info = info;
@@ -61,11 +73,12 @@ const ended = (read) => read.events.some((e) => /completed|incomplete|failed/.te
 const text = (read) => read.events.filter((e) => e.type === "response.output_text.delta").map((e) => e.delta).join("");
 const numbers = (read) => read.events.map((e) => e.sequence_number);
 
-test("a link that breaks at every event shows each event once and in order", async (t) => {
-  const { fake, link, reader, until } = await visit(t);
+overBoth("a link that breaks at every event shows each event once and in order", async (t, how) => {
+  const { fake, link, reader, until } = await visit(t, how);
   const read = reader();
   link.create(request("k1"), read);
   const answer = await fake.asked();
+  await until(() => read.events.length > 0);
   const words = Array.from({ length: 40 }, (_, i) => `wörd ${i} 👩‍🚀 `);
   for (const word of words) {
     answer.write(word);
@@ -79,8 +92,8 @@ test("a link that breaks at every event shows each event once and in order", asy
   assert.equal(fake.creates.length, 1);
 });
 
-test("a create whose acknowledgement is lost is sent again under the same key and made once", async (t) => {
-  const { fake, link, reader, until } = await visit(t);
+overBoth("a create whose acknowledgement is lost is sent again under the same key and made once", async (t, how) => {
+  const { fake, link, reader, until } = await visit(t, how);
   fake.loseAcknowledgement = true;
   const read = reader();
   link.create(request("k1"), read);
@@ -95,8 +108,8 @@ test("a create whose acknowledgement is lost is sent again under the same key an
   assert.equal(text(read), "once");
 });
 
-test("a request made without a link is sent when there is one", async (t) => {
-  const { fake, link, reader, until } = await visit(t);
+overBoth("a request made without a link is sent when there is one", async (t, how) => {
+  const { fake, link, reader, until } = await visit(t, how);
   link.stop();
   const read = reader();
   link.create(request("k1"), read);
@@ -107,8 +120,8 @@ test("a request made without a link is sent when there is one", async (t) => {
   assert.equal(text(read), "late");
 });
 
-test("a request that is cancelled before it was sent is never sent", async (t) => {
-  const { fake, link, reader } = await visit(t);
+overBoth("a request that is cancelled before it was sent is never sent", async (t, how) => {
+  const { fake, link, reader } = await visit(t, how);
   link.stop();
   const handle = link.create(request("k1"), reader());
   assert.equal(handle.cancel(), false);
@@ -118,8 +131,8 @@ test("a request that is cancelled before it was sent is never sent", async (t) =
   assert.deepEqual(fake.creates.map((c) => c.tokenwire.idempotency_key), ["k2"]);
 });
 
-test("a cancel waits for the server's word and is repeated on the next link", async (t) => {
-  const { fake, link, reader, until } = await visit(t);
+overBoth("a cancel waits for the server's word and is repeated on the next link", async (t, how) => {
+  const { fake, link, reader, until } = await visit(t, how);
   const read = reader();
   const handle = link.create(request("k1"), read);
   const answer = await fake.asked();
@@ -135,8 +148,8 @@ test("a cancel waits for the server's word and is repeated on the next link", as
   assert.equal(read.events.at(-1).response.status, "cancelled");
 });
 
-test("more wants than lanes wait for a lane", async (t) => {
-  const { fake, link, reader, until } = await visit(t);
+overBoth("more wants than lanes wait for a lane", async (t, how) => {
+  const { fake, link, reader, until } = await visit(t, how);
   const reads = Array.from({ length: 20 }, (_, i) => {
     const read = reader();
     link.create(request(`k${i}`, `n${i}`), read);
@@ -155,8 +168,8 @@ test("more wants than lanes wait for a lane", async (t) => {
   assert.deepEqual(reads.map(text), reads.map((_, i) => `n${i}`));
 });
 
-test("a request larger than the server takes is refused here, and the link lives", async (t) => {
-  const { fake, link, reader, seen, until } = await visit(t);
+overBoth("a request larger than the server takes is refused here, and the link lives", async (t, how) => {
+  const { fake, link, reader, seen, until } = await visit(t, how);
   await until(() => seen.info?.status === "open");
   const huge = reader();
   link.create(request("k1", "x".repeat(9_000_000)), huge);
@@ -168,8 +181,8 @@ test("a request larger than the server takes is refused here, and the link lives
   assert.deepEqual(seen.statuses, ["connecting", "open"]);
 });
 
-test("an attach to an answer that is gone is an error for its reader, and the link goes on", async (t) => {
-  const { fake, link, reader, until } = await visit(t);
+overBoth("an attach to an answer that is gone is an error for its reader, and the link goes on", async (t, how) => {
+  const { fake, link, reader, until } = await visit(t, how);
   const gone = reader();
   link.attach("resp_gone", -1, gone);
   await until(() => gone.errors.length === 1);
@@ -188,8 +201,8 @@ function unheard(answer, act) {
   answer.readers = readers;
 }
 
-test("who joins late has all text so far at once, then what follows", async (t) => {
-  const { fake, link, reader, seen, until } = await visit(t);
+overBoth("who joins late has all text so far at once, then what follows", async (t, how) => {
+  const { fake, link, reader, seen, until } = await visit(t, how);
   const first = reader();
   link.create(request("k1"), first);
   const answer = await fake.asked();
@@ -211,8 +224,8 @@ test("who joins late has all text so far at once, then what follows", async (t) 
   assert.equal(seen.statuses.filter((s) => s === "lost").length, 1);
 });
 
-test("a hole behind the text so far is not trusted", async (t) => {
-  const { fake, link, reader, seen, until } = await visit(t);
+overBoth("a hole behind the text so far is not trusted", async (t, how) => {
+  const { fake, link, reader, seen, until } = await visit(t, how);
   link.create(request("k1"), reader());
   const answer = await fake.asked();
   answer.write("one ").write("two ");
@@ -225,8 +238,8 @@ test("a hole behind the text so far is not trusted", async (t) => {
   assert.ok(seen.statuses.includes("lost"));
 });
 
-test("a hole behind a start without text is not trusted", async (t) => {
-  const { fake, link, reader, seen, until } = await visit(t);
+overBoth("a hole behind a start without text is not trusted", async (t, how) => {
+  const { fake, link, reader, seen, until } = await visit(t, how);
   link.create(request("k1"), reader());
   const answer = await fake.asked();
   const late = reader();
@@ -239,8 +252,8 @@ test("a hole behind a start without text is not trusted", async (t) => {
   assert.ok(seen.statuses.includes("lost"));
 });
 
-test("a request that a server on its way out refuses is sent to the next one", async (t) => {
-  const { fake, link, reader, until } = await visit(t);
+overBoth("a request that a server on its way out refuses is sent to the next one", async (t, how) => {
+  const { fake, link, reader, until } = await visit(t, how);
   fake.refusal = { code: "server_draining", message: "The server is stopping." };
   const read = reader();
   link.create(request("k1"), read);

@@ -262,6 +262,7 @@ test("the line of state says the most urgent thing", () => {
   assert.match(line({ away: true }), /^No connection/);
   assert.match(line({ away: true }, made({ id: "resp_1" })), /the answer goes on from here/);
   assert.match(line({ away: true }, made({ id: null })), /message is sent when/);
+  assert.match(line({ away: true, link: { ...state.link, status: "lost", blocked: true } }), /^The server is there, but something on the way/);
   assert.match(line({ draining: true }), /about to restart\. This page comes back/);
   assert.match(line({ draining: true }, made({ id: "resp_1" })), /about to restart\. The answer goes on when/);
   assert.match(line({ draining: true, link: { status: "lost", since: 1, code: 1012 } }, made({ id: null })), /is restarting\. Your message is sent when/);

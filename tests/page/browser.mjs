@@ -95,11 +95,16 @@ export async function underway(visit) {
 
 /** Until it is reloaded the page asks for greedy answers that run on for seconds. */
 async function runOn(page) {
-  await page.evaluate((longer) => {
+  await page.evaluate((more) => {
+    const longer = (message) => (message.type === "response.create" ? { ...message, ...more } : message);
     const { send } = WebSocket.prototype;
     WebSocket.prototype.send = function (data) {
-      const message = JSON.parse(data);
-      send.call(this, JSON.stringify(message.type === "response.create" ? { ...message, ...longer } : message));
+      send.call(this, JSON.stringify(longer(JSON.parse(data))));
+    };
+    const { fetch } = globalThis;
+    globalThis.fetch = (path, init) => {
+      if (init?.method !== "POST" || !String(path).startsWith("/v1/events/")) return fetch(path, init);
+      return fetch(path, { ...init, body: JSON.stringify({ events: JSON.parse(init.body).events.map(longer) }) });
     };
   }, { temperature: 0, max_output_tokens: 1900, ignore_eos: true });
 }

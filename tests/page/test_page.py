@@ -31,6 +31,12 @@ def test_the_page_works_with_the_real_server(server: Server) -> None:
 
 @pytest.mark.live
 @pytest.mark.timeout(600)
+def test_the_page_works_behind_a_proxy_that_lets_no_websocket_through(server: Server) -> None:
+    run_node_tests("tests/page/proxy.test.mjs", url=server.url, seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
 def test_the_page_goes_on_when_the_engine_or_the_server_is_killed(tmp_path: Path) -> None:
     run_node_tests(
         "tests/page/faults.test.mjs",

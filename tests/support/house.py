@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -150,12 +150,18 @@ async def open_raw(
     return reader, writer
 
 
-async def receive(socket: websockets.ClientConnection) -> Json:
+class Receives(Protocol):
+    """A WebSocket, or a feed."""
+
+    async def recv(self) -> str | bytes: ...
+
+
+async def receive(socket: Receives) -> Json:
     """The next event of a socket on which a frame is one event."""
     return json.loads(await asyncio.wait_for(socket.recv(), 10))
 
 
-async def receive_until(socket: websockets.ClientConnection, *kinds: str) -> list[Json]:
+async def receive_until(socket: Receives, *kinds: str) -> list[Json]:
     """Events until one of a kind came, and what came in the same frame. The last may be another."""
     events: list[Json] = []
     while not any(event["type"] in kinds for event in events):

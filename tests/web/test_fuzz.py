@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, cast
 
 import httpx
@@ -38,6 +41,8 @@ WITH_BODY, WITH_PARAMETERS, PLAIN = 13, 6, 1
 GROWTH_KIB = 8 * 1024
 # To make a body takes long, and that is all right.
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
+# It never ends, and takes nothing that could be wrong.
+ENDLESS = "/v1/events"
 DAMAGE = st.none() | st.tuples(st.integers(0, 1000), st.binary(max_size=3))
 SCHEMA: Any = schemathesis.openapi.from_dict(HTTP)
 
@@ -59,7 +64,7 @@ class Visitor:
             asked = {"input": "Hi", "conversation": conversation}
             response = http.post("/v1/responses", json=asked).json()["id"]
             items = http.get(f"/v1/conversations/{conversation}/items").json()
-        self.known = {
+        self.known |= {
             "conversation_id": conversation,
             "conversation": conversation,
             "response_id": response,
@@ -69,6 +74,34 @@ class Visitor:
             "model_id": MODEL,
             "model": MODEL,
         }
+
+    @contextmanager
+    def feed(self) -> Generator[None, None, None]:
+        """A feed that requests can be about, and another when it has ended."""
+        begun, over = Event(), Event()
+
+        def read() -> None:
+            with httpx.Client(base_url=self.url, trust_env=False) as http:
+                while not over.is_set():
+                    with http.stream("GET", ENDLESS) as stream:
+                        for line in stream.iter_lines():
+                            if '"tokenwire:hello"' in line:
+                                told = json.loads(line.removeprefix("data: "))
+                                self.known["connection_id"] = told["connection_id"]
+                                begun.set()
+                            if over.is_set():
+                                break
+
+        thread = Thread(target=read)
+        thread.start()
+        assert begun.wait(10)
+        try:
+            yield
+        finally:
+            over.set()
+            # News, so that it looks up.
+            self.settle()
+            thread.join(20)
 
     def familiar(self, values: Any) -> Any:
         """The same values, but for names, which are those of things that are there."""
@@ -163,12 +196,14 @@ def test_http_holds_whatever_it_is_sent(tmp_path: Path) -> None:
         visitor = Visitor(house.url)
         visitor.session.trust_env = False
         held: list[int] = []
-        for number in range(ROUNDS):
-            visitor.settle()
-            for path, methods in HTTP["paths"].items():
-                for method in methods:
-                    fuzz(visitor, method, path, number)
-            held.append(house.resident_kib)
+        with visitor.feed():
+            for number in range(ROUNDS):
+                visitor.settle()
+                for path, methods in HTTP["paths"].items():
+                    for method in methods:
+                        if path != ENDLESS:
+                            fuzz(visitor, method, path, number)
+                held.append(house.resident_kib)
     statuses = visitor.statuses
     assert sum(statuses.values()) >= LEAST
     assert held[-1] - held[1] < GROWTH_KIB, held

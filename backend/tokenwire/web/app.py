@@ -17,6 +17,7 @@ from tokenwire.web import (
     chat,
     conversations,
     docs,
+    feed,
     health,
     items,
     messages,
@@ -53,7 +54,18 @@ def create_app(parts: Parts) -> Quart:
     compat.install()
     _guard(app, parts)
     _map_errors(app)
-    for door in (responses, socket, chat, messages, conversations, items, models, health, page):
+    for door in (
+        responses,
+        socket,
+        feed,
+        chat,
+        messages,
+        conversations,
+        items,
+        models,
+        health,
+        page,
+    ):
         door.install(app, parts)
     docs.install(app)
     return app

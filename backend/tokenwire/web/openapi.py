@@ -37,6 +37,7 @@ _WORDS: Final = {
     101: "Switching protocols.",
     200: "Done.",
     202: "It is being loaded.",
+    204: "Taken. What comes of it is said on the feed.",
     503: "Not ready.",
 }
 _PLACES: Final = {
@@ -44,10 +45,12 @@ _PLACES: Final = {
     "conversation_id": "The id of a conversation.",
     "item_id": "The id of an item.",
     "model_id": "The id of a model. It may have slashes.",
+    "connection_id": "The id of a feed, which its `tokenwire:hello` tells.",
     "name": "The name of a file. It may have slashes.",
 }
 _TAGS: Final = {
     "responses": "The OpenAI Responses API.",
+    "events": "The page's connection, where no WebSocket gets through.",
     "chat": "OpenAI's Chat Completions.",
     "completions": "OpenAI's Completions.",
     "messages": "Anthropic Messages. Errors have that dialect's shape.",
@@ -121,9 +124,9 @@ def _parameter(one: Parameter, place: str) -> Schema:
 
 
 def _content(shape: object, operation: Operation) -> Schema:
-    if isinstance(shape, str):
-        return {shape: {}}
-    content: Schema = {_JSON: {"schema": schema_of(shape)}}
+    content: Schema = (
+        {shape: {}} if isinstance(shape, str) else {_JSON: {"schema": schema_of(shape)}}
+    )
     if operation.events:
         # OpenAPI 3.1 has no word for what the events of a stream are like.
         events = any_of(*(kind.__name__ for kind in operation.events))

@@ -30,6 +30,7 @@ from tokenwire.errors import (
     UpgradeRequired,
 )
 from tokenwire.web.conversations import ConversationCreate, ConversationUpdate
+from tokenwire.web.feed import ClientEvents
 from tokenwire.web.items import ItemsCreate
 from tokenwire.web.models import ChosenModel
 from tokenwire.web.parameters import (
@@ -53,7 +54,7 @@ from tokenwire.wire.commands import Create
 from tokenwire.wire.compaction import Compact
 from tokenwire.wire.completions import CompletionCreate
 from tokenwire.wire.events import Response
-from tokenwire.wire.server_events import RESPONSE_EVENTS
+from tokenwire.wire.server_events import PAGE_EVENTS, RESPONSE_EVENTS, SOCKET_EVENTS
 
 
 if TYPE_CHECKING:
@@ -135,6 +136,17 @@ OPERATIONS: Final[dict[str, Operation]] = {
         body=Compact,
         answers={200: answers.Compacted},
         errors=CHAINED,
+    ),
+    "GET /v1/events": Operation(
+        summary="What a socket of `tokenwire.v1` is told, as a stream.",
+        answers={200: "text/event-stream"},
+        events=(*SOCKET_EVENTS, *PAGE_EVENTS),
+    ),
+    "POST /v1/events/{connection_id}": Operation(
+        summary="What is said on a socket of `tokenwire.v1`, for a feed that is being read.",
+        body=ClientEvents,
+        answers={204: None},
+        errors=(NotFound,),
     ),
     "POST /v1/chat/completions": Operation(
         summary="Answer, as Chat Completions.",

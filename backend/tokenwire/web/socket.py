@@ -1,5 +1,6 @@
 """The WebSocket door around `wire.session`: callbacks that read and write, and a task that starts
-answers and waits for slow peers. No rule of the protocol lives here.
+answers and waits for slow peers. No rule of the protocol lives here, and a connection refuses to
+know what carries it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from tokenwire.wire.steering import Steer
 
 if TYPE_CHECKING:
     from tokenwire.web.parts import Parts
+    from tokenwire.web.sockets import Peer
+    from tokenwire.wire.session import SessionLimits
 
 
 log = logging.getLogger(__name__)
@@ -48,9 +51,13 @@ def install(app: Quart, parts: Parts) -> None:
 
 
 class Connection:
-    """One client: what the WebSocket that it is on is served by."""
+    """One client: what the WebSocket that it is on is served by. `limits` in the place of the usual
+    ones.
+    """
 
-    def __init__(self, parts: Parts, peer: compat.WebSocket, *, extension: bool) -> None:
+    def __init__(
+        self, parts: Parts, peer: Peer, *, extension: bool, limits: SessionLimits | None = None
+    ) -> None:
         self._peer = peer
         self.id = new_id("sock")
         self.user_id = parts.user_id
@@ -59,7 +66,8 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         # Something to do that takes a task: to start an answer, to wait for the peer, to end.
         self._work = asyncio.Event()
-        self._session = Session(extension=extension, limits=parts.limits.session, wake=self._wake)
+        limits = limits or parts.limits.session
+        self._session = Session(extension=extension, limits=limits, wake=self._wake)
         self._asker = Asker(
             parts.user_id, durable=extension, cached=self._session.cached, origin=self.id
         )

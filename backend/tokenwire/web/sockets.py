@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 log = logging.getLogger(__name__)
@@ -15,6 +19,26 @@ log = logging.getLogger(__name__)
 BEAT_S = 5.0
 # Those that are looked at before others have a turn.
 _AT_A_TIME = 256
+
+
+class Peer(Protocol):
+    """Who is at the other end of a connection, as `compat.WebSocket` has it."""
+
+    @property
+    def heard_at(self) -> float: ...
+
+    @property
+    def has_room(self) -> bool: ...
+
+    def write_texts(self, texts: Sequence[str]) -> None: ...
+
+    async def send_texts(self, texts: Sequence[str], seconds: float) -> bool: ...
+
+    def ping(self) -> None: ...
+
+    def close(self, code: int, reason: str = "") -> None: ...
+
+    def abort(self) -> None: ...
 
 
 class Socket(Protocol):

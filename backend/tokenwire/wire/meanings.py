@@ -23,6 +23,7 @@ MEANINGS: Final = {
     "conversation": "The id of the conversation that the turn goes into.",
     "items": "Up to 20 items to put into the conversation, oldest first.",
     "response_id": "The id of a response.",
+    "events": "Client events, each as a frame of the socket, in order.",
     # How it is answered
     "stream": "Answer with server-sent events.",
     "stream_options": "What else a stream tells.",

@@ -187,7 +187,7 @@ class Session:
             raise InvalidRequest("This lane is reading another response.", param="stream_id")
         self.say(
             "tokenwire:response.attached",
-            stream_id=command.stream_id,
+            **_on(command.stream_id),
             response_id=source.id,
             status=source.status,
             last_sequence_number=source.log.last_sequence_number,
@@ -257,8 +257,7 @@ class Session:
 
     def refuse(self, error: TokenwireError, stream_id: str | None) -> None:
         """Send an error event. Without its stream_id an SDK would give it to the default lane."""
-        lane = {"stream_id": stream_id} if stream_id is not None else {}
-        self.say("error", status=error.ending.status, **lane, error=error.body())
+        self.say("error", status=error.ending.status, **_on(stream_id), error=error.body())
 
     def take(self) -> list[str]:
         """The frames that can be sent now; `wake` is called where a lane has more."""
@@ -354,6 +353,10 @@ class Session:
             then()
         if self.waiting:
             self._wake()
+
+
+def _on(stream_id: str | None) -> dict[str, str]:
+    return {"stream_id": stream_id} if stream_id is not None else {}
 
 
 def _nothing() -> None: ...

@@ -1,9 +1,9 @@
 /**
- * The link: what this page wants from the server, kept true over any number of sockets. A want is one
+ * The link: what this page wants from the server, kept true over any number of connections. A want is one
  * response: first a request in the outbox, then a position (response id, last number) to resume from.
  * Events reach their want in order and exactly once. It refuses to know what a response says, and the DOM.
  */
-import { createSocket } from "./socket.js";
+import { createConnection } from "./connection.js";
 
 const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
 const DEFAULT_LANES = 16;
@@ -15,7 +15,7 @@ const TOO_LARGE = { code: "message_too_large", message: "This message is longer 
 const UNHEARD = { code: "unreachable", message: "" };
 /** It went on while this page was away; what it is now can be read. */
 const AWAY = { code: "tokenwire_stream_expired", message: "" };
-/** The socket is about to go; the request is not at fault. */
+/** The connection is about to go; the request is not at fault. */
 const RETRIED = new Set(["websocket_connection_limit_reached", "server_draining"]);
 
 /** @typedef {import("../types").Event} Event */
@@ -29,7 +29,7 @@ const RETRIED = new Set(["websocket_connection_limit_reached", "server_draining"
 /** @typedef {{ cancel: () => boolean, steer: (text: string) => boolean }} Handle */
 
 /**
- * @param {Omit<import("./socket.js").Options, "onHello" | "onEvent"> & {
+ * @param {Omit<import("./connection.js").Options, "onHello" | "onEvent" | "busy"> & {
  *   onHello?: (event: Event) => void, onPageEvent: (event: Event) => void }} options
  */
 export function createLink(options) {
@@ -42,7 +42,7 @@ export function createLink(options) {
   let laneCount = DEFAULT_LANES;
   let maxBytes = DEFAULT_BYTES;
 
-  const socket = createSocket({ ...options, onHello: greet, onEvent: route });
+  const connection = createConnection({ ...options, busy: () => wants.size > 0, onHello: greet, onEvent: route });
 
   /** @param {Event & {limits?: {max_in_flight?: number, max_message_bytes?: number}}} event */
   function greet(event) {
@@ -78,7 +78,7 @@ export function createLink(options) {
 
   /** @param {Want} want @param {string} lane */
   function place(want, lane) {
-    if (!socket.send({ ...(want.id ? attachment(want) : { ...want.request, type: "response.create" }), stream_id: lane })) return false;
+    if (!connection.send({ ...(want.id ? attachment(want) : { ...want.request, type: "response.create" }), stream_id: lane })) return false;
     want.lane = lane;
     want.leap = -1;
     want.sent = true;
@@ -93,7 +93,7 @@ export function createLink(options) {
   });
 
   /** @param {Want} want */
-  const sendCancel = (want) => socket.send({ type: "response.cancel", response_id: want.id });
+  const sendCancel = (want) => connection.send({ type: "response.cancel", response_id: want.id });
 
   /** @param {Want} want */
   function release(want) {
@@ -152,12 +152,12 @@ export function createLink(options) {
     next.reader = want.reader.onFollowed?.(handleOf(next)) ?? want.reader;
   }
 
-  /** Exactly once: what was seen is dropped, and a hole means that this socket can't be trusted. @param {Want} want @param {Event} event */
+  /** Exactly once: what was seen is dropped, and a hole means that this connection can't be trusted. @param {Want} want @param {Event} event */
   function apply(want, event) {
     const number = event.sequence_number ?? -1;
     if (number <= want.seq) return;
     if (number !== want.seq + 1) {
-      if (!event.type.endsWith(".delta") || number > want.leap) return socket.distrust();
+      if (!event.type.endsWith(".delta") || number > want.leap) return connection.distrust();
     }
     want.seq = number;
     if (!want.id && event.response) {
@@ -189,7 +189,7 @@ export function createLink(options) {
 
   /** @param {Want} want @param {string} text @returns {boolean} false: not now */
   function steer(want, text) {
-    if (!want.id || !want.lane || !socket.send({ type: "response.steer", previous_response_id: want.id, input: text })) return false;
+    if (!want.id || !want.lane || !connection.send({ type: "response.steer", previous_response_id: want.id, input: text })) return false;
     want.said.push(text);
     steered.set(want.id, want);
     return true;
@@ -204,10 +204,11 @@ export function createLink(options) {
   }
 
   return {
-    start: socket.start,
-    stop: socket.stop,
-    awake: () => socket.awake(),
-    now: () => socket.now(),
+    start: connection.start,
+    stop: connection.stop,
+    awake: () => connection.awake(),
+    hide: connection.hide,
+    now: () => connection.now(),
     /** Sends a response.create, now or when connected; its idempotency key makes a second send harmless. @param {object} request @param {Reader} reader */
     create: (request, reader) => add({ request }, reader),
     /** Follows a response from after event `seq`; -1: from its start, all text so far in one event. @param {string} id @param {number} seq @param {Reader} reader */

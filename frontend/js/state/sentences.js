@@ -35,6 +35,9 @@ function linkLine(state, live) {
     return { text: `${what} ${afterwards(live)}`, tone: "wait" };
   }
   if (!state.away) return null;
+  if (state.link.blocked) {
+    return { text: "The server is there, but something on the way, perhaps a proxy, holds back what it says. Trying again.", tone: "wrong", action: "reconnect" };
+  }
   if (!live) return { text: "No connection to the server. Trying again.", tone: "wrong", action: "reconnect" };
   return live.id
     ? { text: "Connection lost. Trying again; the answer goes on from here.", tone: "wrong", action: "reconnect" }
