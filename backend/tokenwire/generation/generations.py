@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # For who was reading when it ended, and comes back; later it is replayed from the memory.
-KEEP_ENDED_S = 15.0
+KEEP_ENDED_S = 2.0
 KEEP_ENDED = 4096
 HOUSEKEEPING_S = 1.0
 

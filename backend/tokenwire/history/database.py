@@ -31,7 +31,7 @@ PRAGMAS = (
     # With WAL, a commit survives a killed process; only power loss can take the last ones.
     "synchronous=NORMAL",
     "temp_store=MEMORY",
-    "cache_size=-16000",
+    "cache_size=-4000",
     "journal_size_limit=67108864",
 )
 
