@@ -68,3 +68,9 @@ def test_what_can_be_done_with_an_exchange() -> None:
 @pytest.mark.timeout(600)
 def test_the_message_box_does_what_it_is_asked(server: Server) -> None:
     run_node_tests("tests/page/composer.test.mjs", url=server.url, seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_two_tabs_and_a_phone_agree_after_a_minute_of_everything(server: Server) -> None:
+    run_node_tests("tests/page/tabs.test.mjs", url=server.url, seconds=590)

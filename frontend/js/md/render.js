@@ -47,7 +47,7 @@ export function container(token) {
     const table = el("table", "", [el("thead", "", [head]), el("tbody")]);
     const frame = el("div", "table", [table]);
     frame.tabIndex = 0;
-    frame.setAttribute("role", "region");
+    frame.setAttribute("role", "group");
     frame.setAttribute("aria-label", "Table");
     return frame;
   }
@@ -99,7 +99,7 @@ export function codeShell(lang) {
   const body = el("code");
   const pre = el("pre", "", [body]);
   pre.tabIndex = 0;
-  pre.setAttribute("role", "region");
+  pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", lang ? `Code, ${lang}` : "Code");
   const figure = el("figure", "code", [el("figcaption", "", [el("span", "lang", [lang || "text"])]), pre]);
   if (lang) figure.dataset.lang = lang;

@@ -3,7 +3,6 @@
  */
 import { shortName } from "../state/models.js";
 import { endNote, failure, meta } from "../state/sentences.js";
-import { detailsOf } from "../state/details.js";
 import { isLive } from "../state/turn.js";
 import { createAsked } from "./asked.js";
 import { copyButton, copyFrom } from "./copy.js";
@@ -64,7 +63,7 @@ export class TurnView {
       iconButton("Answer again", "rotate-ccw", { "data-act": "", onclick: () => hooks.onRetry(turn) }),
       this.#linkButton(), this.#infoButton(), this.#meta);
     this.#answer = h("article", { class: "answer", "aria-label": "Answer", tabindex: "-1" },
-      this.#speaker, this.#pieces, this.#said, this.#note, this.#unsaved, this.#trouble, this.#tools, this.#facts);
+      h("h2", { class: "hidden" }, "Answer"), this.#speaker, this.#pieces, this.#said, this.#note, this.#unsaved, this.#trouble, this.#tools, this.#facts);
     this.node = h("section", { class: "turn" }, this.#asked.node, this.#answer);
     this.#draw();
   }
@@ -86,8 +85,9 @@ export class TurnView {
     return button;
   }
 
-  #showFacts() {
+  async #showFacts() {
     if (this.#facts.hidden) return;
+    const { detailsOf } = await import("../state/details.js");
     this.#facts.replaceChildren(...detailsOf(this.#turn).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
 
