@@ -16,9 +16,12 @@ import { build } from "esbuild";
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const SOURCE = join(ROOT, "frontend");
 const OUT = argument("--out") ?? join(ROOT, "backend", "tokenwire", "web", "page");
-const PACKAGES = ["marked", "highlight.js"];
-/** Gzipped bytes: what a first visit loads, and what the list of models and the first code block add. */
-const BUDGET = { "first load, JS": 45_000, "first load, CSS": 8_000, "list of models, lazy": 6_000, "highlighter, lazy": 32_000 };
+const PACKAGES = ["marked", "highlight.js", "temml", "@fontsource/noto-sans-math"];
+/** Gzipped bytes: what a first visit loads, and what the list of models, the first code block and the first formula add. */
+const BUDGET = {
+  "first load, JS": 45_000, "first load, CSS": 8_000, "list of models, lazy": 6_000, "highlighter, lazy": 32_000,
+  "mathematics, lazy": 66_000,
+};
 
 /** @param {string} name */
 function argument(name) {
@@ -37,7 +40,8 @@ async function bundle() {
   const shape = { target: "es2022", entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]" };
   const page = await build({
     ...common, ...shape, outdir: join(OUT, "assets"), format: "esm", splitting: true, legalComments: "none",
-    entryPoints: [join(SOURCE, "js/app.js"), join(SOURCE, "css/app.css")],
+    assetNames: "[name]-[hash]", loader: { ".woff2": "file" },
+    entryPoints: [join(SOURCE, "js/app.js"), join(SOURCE, "css/app.css"), join(SOURCE, "css/math.css")],
   });
   const theme = await build({
     ...common, ...shape, outdir: join(OUT, "assets"), format: "iife",
@@ -103,6 +107,7 @@ function checkBudget(outputs, files) {
     "first load, CSS": size([outputOf(outputs, "app.css")]),
     "list of models, lazy": lazy("modellist.js"),
     "highlighter, lazy": lazy("grammars.js"),
+    "mathematics, lazy": lazy("temml.js") + lazy("math.css"),
   };
   let fits = true;
   for (const [name, bytes] of Object.entries(sizes)) {
@@ -110,6 +115,8 @@ function checkBudget(outputs, files) {
     if (bytes > limit) fits = false;
     console.log(`  ${name}: ${bytes} of ${limit} bytes gzipped${bytes > limit ? "  TOO LARGE" : ""}`);
   }
+  const fonts = [...files].filter(([name]) => name.endsWith(".woff2"));
+  console.log(`  fonts, with the first formula: ${fonts.reduce((sum, [, data]) => sum + data.length, 0)} bytes`);
   return fits;
 }
 
@@ -121,6 +128,8 @@ async function write(/** @type {Map<string, Uint8Array>} */ files) {
     const path = join(fresh, name);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, data);
+    // A font is packed by itself.
+    if (name.endsWith(".woff2")) continue;
     await writeFile(`${path}.gz`, gzip(data));
     await writeFile(`${path}.br`, brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
   }
@@ -142,7 +151,7 @@ async function run() {
   const shared = [...closure(outputs, outputOf(outputs, "app.js"))].slice(1).map((path) => `/${relative(OUT, join(ROOT, path))}`);
   const preload = shared.map((path) => `<link rel="modulepreload" href="${path}">\n`).join("");
   const values = {
-    build: id, preload, icon: `/${icon}`, css: url("app.css"), theme: url("theme.js"), app: url("app.js"), sprite: symbols,
+    build: id, preload, icon: `/${icon}`, css: url("app.css"), math: url("math.css"), theme: url("theme.js"), app: url("app.js"), sprite: symbols,
   };
   const html = template.replace(/\{\{(\w+)\}\}/g, (_, name) => {
     if (!(name in values)) throw new Error(`index.html names an unknown value: ${name}`);

@@ -11,6 +11,7 @@ import { Lexer } from "marked";
 import { MiniElement, install, serialize } from "./mini_dom.mjs";
 
 install();
+const { lex } = await import("../../frontend/js/md/lexer.js");
 const { createStream } = await import("../../frontend/js/md/stream.js");
 const { blocks, safeUrl } = await import("../../frontend/js/md/render.js");
 const { nodesOf } = await import("../../frontend/js/md/highlight.js");
@@ -34,7 +35,7 @@ function drawn(nodes) {
   return serialize(root);
 }
 
-const once = (text) => drawn(blocks(Lexer.lex(text)));
+const once = (text) => drawn(blocks(lex(text)));
 
 /** Streams a text in pieces whose lengths `next` gives; flushes as often as `sometimes` says. */
 function streamed(text, next, sometimes = () => true) {
@@ -58,6 +59,7 @@ const FRAGMENTS = [
   "> - in quote\n", "| a | b |\n|---|:-:|\n| 1 | 2 |\n", "| 3 | **4** |\n", "---\n", "===\n", "<div>\nraw\n</div>\n", "a <b>x</b> <br> &amp; &copy;\n",
   "[link](https://a.example/x) and [bad](javascript:alert(1))\n", "[ref] and [id]\n", "[ref]: https://ref.example\n", "![pic](https://evil.example/p.png)\n",
   "- [ ] todo\n- [x] done\n", "https://auto.example/x?a=1&b=2\n", "emoji 👩‍👩‍👧 é ñ\n", "half **open\n", "trailing  \nbreak\n", "\\*escaped\\*\n", "\r\n", "tab\there\n",
+  "\\(a*b\\) and $x_i$ and $5\n", "\\[\na\n- b\n=\nc\n\\]\n", "$$\nx\n", "$$\n", "\\[ open\n", "- \\[\n  y\n  \\]\n", "> $$z$$\n",
   "-\n", "1.\n", "+ plus\n\n  para in item\n", "``` not a fence ```\n", "x\n===\n", LONG_LIST, LONG_LIST.replaceAll(/\d+\. /g, "- "), LONG_LIST.replaceAll("\n", "\n\n"),
   `| n | word |\n|---|---|\n${Array.from({ length: 90 }, (_, i) => `| ${i} | some words in the cell ${i} |\n`).join("")}`,
   `\`\`\`python\n${Array.from({ length: 130 }, (_, i) => `print(${i})\n`).join("")}\`\`\`\n`,

@@ -57,7 +57,7 @@ export class MiniElement extends MiniNode {
     this.attributes[name] = value;
   }
   matches(selector) {
-    return selector === "figure.code" && this.tag === "figure";
+    return selector === "figure.code" ? this.tag === "figure" : this.className.startsWith("math") && !this.className.endsWith("open");
   }
   querySelectorAll(selector) {
     return this.childNodes.flatMap((n) =>

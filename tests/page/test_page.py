@@ -74,3 +74,9 @@ def test_the_message_box_does_what_it_is_asked(server: Server) -> None:
 @pytest.mark.timeout(600)
 def test_two_tabs_and_a_phone_agree_after_a_minute_of_everything(server: Server) -> None:
     run_node_tests("tests/page/tabs.test.mjs", url=server.url, seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_the_page_draws_markdown_in_pieces_as_in_one_and_safely() -> None:
+    run_node_tests("tests/page/markdown.test.mjs", seconds=590)

@@ -36,6 +36,7 @@ function block(token) {
     case "table": return [fill(container(token), token)];
     case "html": return [el("p", "raw", [token.text.trimEnd()])];
     case "checkbox": return [checkbox(token)];
+    case "formula": return [formula(token)];
     default: return token.tokens ? inline([token]) : [text(token)];
   }
 }
@@ -128,8 +129,15 @@ function span(token) {
     case "html": return [/^<br *\/?>$/i.test(token.raw) ? el("br") : document.createTextNode(token.raw)];
     case "escape": return [document.createTextNode(token.text)];
     case "checkbox": return [checkbox(token)];
+    case "formula": return [formula(token)];
     default: return token.tokens ? inline(token.tokens) : [text(token)];
   }
+}
+
+/** Its source, for whoever typesets it. @param {Token} token */
+function formula(token) {
+  const kind = token.display ? "math display" : "math";
+  return el(token.block ? "p" : "span", token.open ? `${kind} open` : kind, [el("span", "tex", [token.raw.trim()])]);
 }
 
 /** @param {Token} token */

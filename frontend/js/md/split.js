@@ -6,7 +6,8 @@
  * Only whole lines decide that a block is final: a block is, once another block follows it. Three shapes
  * would stay "the last block" for too long and are handed over in pieces: an open fence, a list, a table.
  */
-import { Lexer } from "marked";
+import { openAt } from "./formula.js";
+import { lex } from "./lexer.js";
 import { repair } from "./repair.js";
 
 /** @typedef {import("marked").Token} Token */
@@ -42,7 +43,7 @@ export class Splitter {
   #seen = 0;
   /** A carriage return at the end of a delta may be half a line end. */
   #held = "";
-  /** Link definitions: known from now on, and a reason to draw all again at the end. @type {Record<string, any>} */
+  /** Link definitions: known from now on, and a reason to draw all again at the end. @type {import("./lexer.js").Links} */
   #links = {};
   #again = false;
   /** @type {Fence | null} */
@@ -69,7 +70,10 @@ export class Splitter {
     this.#settle();
     if (this.#fence) return;
     const head = this.#box?.head;
-    const tokens = this.#lex(head ? head + this.#tail : repair(this.#tail));
+    const at = openAt(this.#tail);
+    // An open formula is shown as it is written.
+    const text = at < 0 ? repair(this.#tail) : repair(this.#tail.slice(0, at)) + this.#tail.slice(at);
+    const tokens = this.#lex(head ? head + this.#tail : text, true);
     this.#sink.live(tokens, this.#box !== null);
   }
 
@@ -83,19 +87,14 @@ export class Splitter {
       this.#sink.commit(tokens);
     }
     this.#tail = "";
-    if (this.#again) this.#sink.reset(Lexer.lex(this.#all));
+    if (this.#again) this.#sink.reset(lex(this.#all));
   }
 
-  /** @param {string} text @returns {Token[]} */
-  #lex(text) {
-    const lexer = new Lexer();
-    Object.assign(lexer.tokens.links, this.#links);
-    const tokens = lexer.lex(text);
-    if (Object.keys(lexer.tokens.links).length) {
-      this.#links = { ...lexer.tokens.links };
-      this.#again = true;
-    }
-    return [...tokens];
+  /** @param {string} text @param {boolean} [open] it is still being written @returns {Token[]} */
+  #lex(text, open = false) {
+    const tokens = lex(text, this.#links, open);
+    this.#again ||= Object.keys(this.#links).length > 0;
+    return tokens;
   }
 
   #settle() {
@@ -109,10 +108,12 @@ export class Splitter {
     this.#seen = whole;
     const head = this.#box?.head ?? "";
     const tokens = this.#lex(head + this.#tail.slice(0, whole));
-    const last = tokens.findLastIndex((t) => t.type !== "space");
+    const end = tokens.findLastIndex((t) => t.type !== "space");
+    const formula = openAt(this.#tail.slice(0, whole));
+    const last = formula < 0 ? end : Math.min(end, firstBeyond(tokens, head.length + formula));
     if (last < 0) return false;
     if (last > 0) this.#commit(tokens.slice(0, last));
-    return this.#shape(tokens[last]);
+    return last === end && this.#shape(tokens[last]);
   }
 
   /** @param {Token[]} tokens */
@@ -247,6 +248,12 @@ export class Splitter {
 const size = (token) => (token.type === "list" ? token.items : token.rows).length;
 /** @param {List | Table} token */
 const loose = (token) => token.type === "list" && token.loose;
+
+/** The first token that ends after a place. @param {Token[]} tokens @param {number} place */
+function firstBeyond(tokens, place) {
+  let at = 0;
+  return tokens.findIndex((token) => (at += token.raw.length) > place);
+}
 
 /** @param {string | undefined} info the words after the fence */
 export const langOf = (info) => /^\S*/.exec((info ?? "").trim())?.[0] ?? "";

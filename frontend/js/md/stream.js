@@ -2,14 +2,18 @@
  * A Markdown text that grows inside one element: the splitter's Sink, drawn. Final blocks are appended
  * once; only the blocks still being written are replaced. Nested text is never parsed twice by the page.
  */
-import { SEGMENT, blocks, children, codeShell, container, fill, inside } from "./render.js";
+import { SEGMENT, blocks, children, codeShell, container, inside } from "./render.js";
 import { Splitter } from "./split.js";
+
+/** @param {HTMLElement} _ */
+const nothing = (_) => {};
 
 /**
  * @param {HTMLElement} root
  * @param {(figure: HTMLElement) => void} [onCode] called with each finished code block
+ * @param {(formula: HTMLElement) => void} [onFormula] called with each closed formula, also in a text that goes on
  */
-export function createStream(root, onCode = () => {}) {
+export function createStream(root, onCode = nothing, onFormula = nothing) {
   /** Drawn, but not final. @type {ChildNode[]} */
   let live = [];
   /** @type {HTMLElement | null} */
@@ -38,8 +42,13 @@ export function createStream(root, onCode = () => {}) {
 
   /** @param {HTMLElement} node */
   function announce(node) {
-    if (node.matches("figure.code")) onCode(node);
-    else for (const figure of node.querySelectorAll("figure.code")) onCode(/** @type {HTMLElement} */ (figure));
+    for (const figure of all(node, "figure.code")) onCode(figure);
+    announceFormulas(node);
+  }
+
+  /** @param {HTMLElement} node */
+  function announceFormulas(node) {
+    for (const formula of all(node, ".math:not(.open)")) onFormula(formula);
   }
 
   /** @type {import("./split.js").Sink} */
@@ -56,6 +65,7 @@ export function createStream(root, onCode = () => {}) {
       const nodes = /** @type {ChildNode[]} */ (blocks(continues ? rest : tokens));
       root.append(...nodes);
       live.push(...nodes);
+      for (const node of live) if (node instanceof HTMLElement) announceFormulas(node);
     },
     openFence(lang) {
       clearLive();
@@ -75,7 +85,9 @@ export function createStream(root, onCode = () => {}) {
     grow(token) {
       clearLive();
       if (!box) root.append((box = container(token)));
-      fill(box, token);
+      const added = children(token);
+      inside(box, token).append(...added);
+      for (const child of added) announce(child);
     },
     close(whole) {
       if (!box) return;
@@ -112,4 +124,10 @@ export function createStream(root, onCode = () => {}) {
     flush: () => splitter.flush(),
     end: () => splitter.end(),
   };
+}
+
+/** @param {HTMLElement} node @param {string} selector @returns {HTMLElement[]} */
+function all(node, selector) {
+  const found = /** @type {HTMLElement[]} */ ([...node.querySelectorAll(selector)]);
+  return node.matches(selector) ? [node, ...found] : found;
 }

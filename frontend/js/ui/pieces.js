@@ -6,6 +6,7 @@ import { createStream } from "../md/stream.js";
 import { lasting } from "../state/sentences.js";
 import { finishCode } from "./code.js";
 import { h, icon, setAttribute, setText } from "./dom.js";
+import { finishFormula } from "./formula.js";
 
 /** @typedef {import("../types").Piece} Piece */
 /** `live`: more of the answer is to come. `result`: what the tool gave back.
@@ -18,7 +19,7 @@ const VIEWS = { text: textView, thought: thoughtView, call: callView };
 
 /** Markdown that grows. @param {HTMLElement} node */
 function growing(node) {
-  const stream = createStream(node, finishCode);
+  const stream = createStream(node, finishCode, finishFormula);
   let drawn = 0;
   let ended = false;
   /** @param {string} text @param {boolean} live */

@@ -1,0 +1,163 @@
+/**
+ * The Markdown of the page in a real browser, under its real policy.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startFake } from "../frontend/fake_server.mjs";
+import { accessible, answers, fits, launch, open, say } from "./browser.mjs";
+import { furnish } from "./workbench.mjs";
+
+let browser, fake;
+before(async () => {
+  browser = await launch();
+  fake = await startFake();
+});
+after(async () => {
+  await browser?.close();
+  await fake?.stop();
+});
+
+async function visit(t, options = {}) {
+  const at = await open(browser, fake.url, options);
+  t.after(at.close);
+  await at.page.locator(".starter").first().waitFor();
+  return at.page;
+}
+
+/** A page with the modules, and `drawn(text, cut, finish)`: the text in pieces, as it looks once all is done. */
+async function workbench(t, options) {
+  const page = await visit(t, options);
+  await furnish(page);
+  await page.evaluate(() => {
+    const { blocks, createStream, finishCode, finishFormula, lex } = globalThis.bench;
+    const sheet = document.createElement("div");
+    sheet.className = "md";
+    document.getElementById("chat").append(sheet);
+    globalThis.sheet = sheet;
+    globalThis.whole = (text) => {
+      sheet.replaceChildren(...blocks(lex(text)));
+      return sheet.innerHTML;
+    };
+    /** `cut(n)`: the next piece is so long, and whether it is drawn before the one after it. */
+    globalThis.pieces = (text, cut, finish = false) => {
+      sheet.replaceChildren();
+      const stream = finish ? createStream(sheet, finishCode, finishFormula) : createStream(sheet);
+      for (let at = 0; at < text.length;) {
+        const [length, shown] = cut();
+        stream.push(text.slice(at, at + length));
+        at += length;
+        if (shown) stream.flush();
+      }
+      stream.end();
+      return sheet.innerHTML;
+    };
+    /** Nothing has changed for a while: what is done in idle time is done. */
+    globalThis.settled = async () => {
+      for (let before = ""; before !== sheet.innerHTML;) {
+        before = sheet.innerHTML;
+        await new Promise((done) => { setTimeout(done, 400); });
+      }
+      return sheet.innerHTML;
+    };
+  });
+  return page;
+}
+
+/** A page on which an answer is being written; `answer` is its pen. */
+async function answering(t, options) {
+  const page = await visit(t, options);
+  await say(page, "Go on");
+  return { page, answer: await fake.asked() };
+}
+
+const typeset = (page) => page.locator(".answer math");
+
+test("a formula is typeset when it is closed, with what that needs fetched only then", async (t) => {
+  const { page, answer } = await answering(t);
+  const fetched = [];
+  page.on("request", (request) => !/favicon/.test(request.url()) && fetched.push(new URL(request.url()).pathname));
+  answer.write("It costs $5 or $6, and `$x$` is code. So \\[ x = ");
+  await page.locator(".math.open").getByText("\\[ x =").waitFor();
+  assert.equal(await typeset(page).count(), 0);
+  assert.deepEqual(fetched, []);
+  answer.write("\\frac{1}{2} \\] and \\(y^2\\) too");
+  await typeset(page).nth(1).waitFor();
+  assert.ok(fetched.some((path) => /temml-.*\.js$/.test(path)) && fetched.some((path) => /math-.*\.css$/.test(path)) && fetched.some((path) => /noto-sans-math.*\.woff2$/.test(path)), fetched.join(" "));
+  answer.write(".").complete();
+  await page.locator(".turn[data-phase=completed]").waitFor();
+  const shown = await page.evaluate(() => {
+    const [display, inline] = document.querySelectorAll(".answer .math");
+    return [display.querySelector("mfrac")?.textContent, display.querySelector("math").getAttribute("display"), inline.querySelector("msup").textContent, getComputedStyle(inline.querySelector("math")).fontFamily];
+  });
+  assert.deepEqual(shown.slice(0, 3), ["12", "block", "y2"]);
+  assert.match(shown[3], /Page Math/);
+  assert.ok(await page.evaluate(() => document.fonts.check("16px 'Page Math'")));
+  await accessible(page, "formulas");
+});
+
+test("a formula is copied as it was written, also where only a part of it was selected", async (t) => {
+  const { page, answer } = await answering(t);
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  answer.write("First \\(a^2\\) here.\n\n$$\n\\frac{b}{c}\n$$\n\nLast.").complete();
+  await typeset(page).nth(1).waitFor();
+  const copied = (from, to) => page.evaluate(async ([start, end]) => {
+    const place = (selector, last) => {
+      const node = document.querySelector(selector);
+      return last ? [node, node.childNodes.length] : [node, 0];
+    };
+    getSelection().setBaseAndExtent(...place(start, false), ...place(end, true));
+    document.execCommand("copy");
+    return navigator.clipboard.readText();
+  }, [from, to]);
+  assert.equal(await copied(".answer .md", ".answer .md"), "First \\(a^2\\) here.\n\n$$\n\\frac{b}{c}\n$$\n\nLast.");
+  assert.equal((await copied(".answer mfrac", ".answer mfrac > :last-child")).trim(), "$$\n\\frac{b}{c}\n$$");
+  assert.equal(await page.evaluate(() => document.documentElement.hasAttribute("data-copying")), false);
+});
+
+test("a long formula scrolls inside, by keyboard too", async (t) => {
+  const { page, answer } = await answering(t, { width: 360, height: 780 });
+  const sum = Array.from({ length: 40 }, (_, i) => `a_{${i}}`).join(" + ");
+  answer.write(`So\n\n\\[ ${sum} \\]\n\nand \\(\\text{${"word ".repeat(30)}}\\) and \\(${sum}\\).`).complete();
+  await typeset(page).nth(2).waitFor();
+  await page.locator(".math[data-wide]").nth(1).waitFor();
+  await fits(page);
+  assert.equal(await page.locator(".math[data-wide]").count(), 2, "the sum in the line is broken, not scrolled");
+  const wide = page.locator(".math.display");
+  await wide.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction(() => document.querySelector(".math.display").scrollLeft > 0);
+  await accessible(page, "wide formulas");
+});
+
+test("a formula reaches nothing outside its box", async (t) => {
+  const page = await workbench(t);
+  const refused = [
+    "\\href{javascript:alert(1)}{x}", "\\href{https://evil.example}{x}", "\\url{https://evil.example}", "\\includegraphics{https://evil.example/p.png}", "\\ref{composer}",
+    "\\class{send}{x}", "\\id{prompt}{x}", "\\style{position:fixed}{x}", "\\data{a=b}{x}", "\\raisebox{-500em}{x}", "\\kern-1000em x", "\\hspace{-900pt}x",
+    "\\color{url(https://evil.example)}x", "\\frac{", "\\def\\a{\\a\\a}\\a", "\\begin{matrix}", `${"\\sqrt{".repeat(200)}x${"}".repeat(200)}`, "x".repeat(2_100),
+  ];
+  const allowed = ["\\label{prompt}x", "\\rule{900em}{900em}", "\\pmb{x}", "\\sideset{_a^b}{}\\sum", "\\unknown{x}", "\\\\[900em]x", `${"\\sqrt{".repeat(60)}x${"}".repeat(60)}`, `${"\\kern-9em".repeat(100)}x`];
+  const report = await page.evaluate(async (sources) => {
+    const found = [];
+    for (const source of sources) {
+      globalThis.pieces(`A \\(${source}\\) b`, () => [7, true], true);
+      await globalThis.settled();
+      const node = globalThis.sheet.querySelector(".math");
+      const { width, height } = node.getBoundingClientRect();
+      found.push({
+        source: source.slice(0, 60), set: node.dataset.set !== undefined && node.querySelector("math") !== null, shown: node.textContent.startsWith(`\\(${source}\\)`),
+        outside: [...globalThis.sheet.querySelectorAll("[href], [id], [src], a, img, [class*=send]")].map((e) => e.outerHTML), wild: width > 800 || height > 4_000,
+        clipped: ["clip", "auto", "hidden"].includes(getComputedStyle(node).overflowX) || node.dataset.set === undefined,
+      });
+    }
+    return found;
+  }, [...refused, ...allowed]);
+  for (const [index, { source, set, shown, outside, wild, clipped }] of report.entries()) {
+    assert.deepEqual(outside, [], source);
+    assert.ok(!wild && clipped, `${source} is wild`);
+    assert.ok(shown, `${source} is not kept as it was`);
+    // A link that isn't trusted is shown as the words of its source.
+    if (index >= refused.length || /^.(href|url)/.test(source)) assert.ok(set, `${source} was not set`);
+    else assert.ok(!set, `${source} was set`);
+  }
+});
