@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Lexer } from "marked";
 import { MiniElement, install, serialize } from "./mini_dom.mjs";
+import { dice, written } from "./written.mjs";
 
 install();
 const { lex } = await import("../../frontend/js/md/lexer.js");
@@ -17,17 +18,6 @@ const { blocks, safeUrl } = await import("../../frontend/js/md/render.js");
 const { nodesOf } = await import("../../frontend/js/md/highlight.js");
 const { repair } = await import("../../frontend/js/md/repair.js");
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-
-/** A small repeatable generator (mulberry32), so that a failure can be run again. */
-function dice(seed) {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
-  };
-}
 
 function drawn(nodes) {
   const root = new MiniElement("div");
@@ -72,6 +62,15 @@ test("any split of any composed text draws what one render draws", () => {
     const longest = Math.max([3, 17, 90, 400][roll(4)], Math.floor(text.length / 150));
     const got = streamed(text, () => 1 + roll(longest), () => roll(3) > 0);
     assert.equal(got, once(text), `seed ${seed}: ${JSON.stringify(text.slice(0, 300))}`);
+  }
+});
+
+test("any split of any text from the grammar draws what one render draws", () => {
+  for (let seed = 1; seed <= 250; seed++) {
+    const roll = dice(seed);
+    const text = written(seed);
+    const longest = [2, 17, 90][roll(3)] + Math.floor(text.length / 150);
+    assert.equal(streamed(text, () => 1 + roll(longest), () => roll(3) > 0), once(text), `seed ${seed}`);
   }
 });
 

@@ -1,11 +1,18 @@
 /**
- * The Markdown of the page in a real browser, under its real policy.
+ * The Markdown of the page in a real browser, under its real policy: whatever way a text is cut, the nodes
+ * at the end are those of one piece.
  */
 import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { startFake } from "../frontend/fake_server.mjs";
 import { accessible, answers, fits, launch, open, say } from "./browser.mjs";
 import { furnish } from "./workbench.mjs";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const SEEDS = 500;
 
 let browser, fake;
 before(async () => {
@@ -62,6 +69,40 @@ async function workbench(t, options) {
   });
   return page;
 }
+
+test("any cutting of any text draws what one piece draws", async (t) => {
+  const page = await workbench(t);
+  const differing = await page.evaluate((seeds) => {
+    const { dice, written } = globalThis.bench;
+    const found = [];
+    for (let seed = 1; seed <= seeds; seed++) {
+      const text = written(seed);
+      const want = globalThis.whole(text);
+      const roll = dice(seed);
+      const longest = [1, 2, 7, 60, 400][text.length > 2_000 ? 2 + roll(3) : roll(5)];
+      const got = globalThis.pieces(text, () => [1 + roll(longest), roll(3) > 0]);
+      if (got !== want) found.push({ seed, longest, text: text.slice(0, 300) });
+    }
+    return found;
+  }, SEEDS);
+  assert.deepEqual(differing, []);
+});
+
+test("our own documents, cut anywhere, are drawn, coloured and typeset as in one piece", async (t) => {
+  const page = await workbench(t);
+  const names = ["README.md", "PROTOCOL.md", "ARCHITECTURE.md", "CHANGELOG.md", ...readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)];
+  const texts = [...names.map((name) => readFileSync(join(ROOT, name), "utf8")), FORMULAS];
+  for (const [index, text] of texts.entries()) {
+    const results = await page.evaluate(async ([source, seed]) => {
+      const roll = globalThis.bench.dice(seed);
+      globalThis.pieces(source, () => [source.length, false], true);
+      const want = await globalThis.settled();
+      globalThis.pieces(source, () => [1 + roll(120), roll(4) > 0], true);
+      return [want, await globalThis.settled()];
+    }, [text, index + 1]);
+    assert.equal(results[1], results[0], names[index] ?? "formulas");
+  }
+});
 
 /** A page on which an answer is being written; `answer` is its pen. */
 async function answering(t, options) {
@@ -161,3 +202,32 @@ test("a formula reaches nothing outside its box", async (t) => {
     else assert.ok(!set, `${source} was set`);
   }
 });
+
+const FORMULAS = String.raw`The roots of $ax^2+bx+c=0$ are \(x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}\), and $5 or $10K are money.
+
+\[
+\int_0^\infty e^{-x^2}\,dx
+= \frac{\sqrt{\pi}}{2}
+\]
+
+1. $$\sum_{k=1}^n k$$
+   \[
+   \begin{aligned}
+   f(x) &= a*b*c \\
+   - g(x) &= \pmb{h}_i
+   \end{aligned}
+   \]
+2. **bold \(a*b\)** and *em $x*y$ em*
+
+| a | b |
+|---|---|
+| \(\sin x\) | $y_1$ |
+
+Not here: ${"`$x$`"} nor here:
+
+${"```"}
+$x$ \[ y \]
+${"```"}
+
+\[ never closed
+`;

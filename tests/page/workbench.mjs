@@ -13,6 +13,7 @@ export { lex } from "./frontend/js/md/lexer.js";
 export { blocks } from "./frontend/js/md/render.js";
 export { finishCode } from "./frontend/js/ui/code.js";
 export { finishFormula } from "./frontend/js/ui/formula.js";
+export { written, dice } from "./tests/frontend/written.mjs";
 `;
 
 const bundle = build({
