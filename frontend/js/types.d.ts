@@ -17,6 +17,8 @@ export interface ModelInfo {
   detail: string | null;
   /** Why it can't be used as it stands. */
   reason: string | null;
+  /** What to know of one that can be used. */
+  note: string | null;
   download: { done: number; total: number | null; bytes_per_s: number | null; left_s: number | null } | null;
   /** What its engine does right now; shares are 0..1. */
   engine: { running: number; waiting: number; kv_cache_usage: number; prefix_cache_hit_rate: number | null; tokens_per_second: number } | null;

@@ -9,6 +9,7 @@ import pytest
 
 from tokenwire.engine.base import UNKNOWN, Capabilities
 from tokenwire.engine.catalogue import DEMO_ID, DEMO_PATH, REPOSITORY, describe, find_models
+from tokenwire.engine.checkpoint import NO_CHAT_TEMPLATE
 from tokenwire.engine.curated import CURATED
 from tokenwire.engine.families import ParserNames
 from tokenwire.engine.models import ModelInfo
@@ -182,6 +183,15 @@ def test_a_model_is_as_a_person_has_set_it(tmp_path: Path) -> None:
     assert (pirate.aliases, pirate.pinned) == ((), False)
     assert "adapter_config.json" in (gone.problem or "")
     assert "not/here" not in found
+
+
+def test_a_model_without_a_chat_template_says_so_until_one_is_set(tmp_path: Path) -> None:
+    for name in ("bare", "set"):
+        make_model(tmp_path / "models" / name)
+    models, _ = find_models(tmp_path, options={"set": ModelOptions(chat_template="{{ messages }}")})
+
+    notes = {info.id: info.note for info in models if info.path}
+    assert notes == {DEMO_ID: None, "bare": NO_CHAT_TEMPLATE, "set": None}
 
 
 def test_the_context_of_a_model_of_several_parts_is_that_of_its_text(tmp_path: Path) -> None:

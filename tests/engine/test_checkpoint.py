@@ -273,3 +273,14 @@ def test_a_model_without_a_chat_template_has_a_note(tmp_path: Path) -> None:
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     assert note_of(folder) is None
     assert note_of(DEMO_PATH) is None
+
+
+@pytest.mark.parametrize("kind", ["deepseek_v32", "minicpmv4_6"])
+def test_a_chat_that_vllm_puts_together_needs_no_template(tmp_path: Path, kind: str) -> None:
+    assert note_of(make_model(tmp_path / "m", model_type=kind)) is None
+
+
+def test_a_template_may_lie_beside_the_processor(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m")
+    (folder / "chat_template.json").write_text('{"chat_template": "{{ messages }}"}')
+    assert note_of(folder) is None

@@ -24,7 +24,7 @@ export function model(id, info = {}) {
   return {
     id, object: "model", created: 1, owned_by: "local",
     tokenwire: {
-      state: "ready", stage: null, progress: null, detail: null, reason: null, download: null, engine: null, context_length: 2048,
+      state: "ready", stage: null, progress: null, detail: null, reason: null, note: null, download: null, engine: null, context_length: 2048,
       size_bytes: 13_000_000, needs_bytes: null, fits: null, source: "folder", base: null, aliases: [], pinned: false, licence: null, modalities: ["text"],
       capabilities: { tools: null, reasoning: null, structured_output: null }, default: false, description: null, ...info,
     },

@@ -8,7 +8,7 @@ import { merged } from "../../frontend/js/state/conversations.js";
 import { groupOf, grouped, untilMidnight } from "../../frontend/js/state/dates.js";
 import { grouped as modelGroups, matching, offered } from "../../frontend/js/state/catalogue.js";
 import { choose, modelOf, relisted, speakers, withModel } from "../../frontend/js/state/models.js";
-import { actionQuestion, actionsOf, choiceQuestion, factsOf, hintOf, isBarred, newsOf, nowOf, ownerOf } from "../../frontend/js/state/modelwords.js";
+import { actionQuestion, actionsOf, choiceQuestion, factsOf, hintOf, isBarred, newsOf, noteOf, nowOf, ownerOf } from "../../frontend/js/state/modelwords.js";
 import { contextOf, endNote, failure, meta, ordinal, partOf, sizeOf, stateLine, transferOf } from "../../frontend/js/state/sentences.js";
 import { createStore } from "../../frontend/js/state/store.js";
 import { leafThrough, pathTo } from "../../frontend/js/state/tree.js";
@@ -124,7 +124,7 @@ test("the model of a chat is chosen, or falls back with a word about it", () => 
 const told = (id, info = {}) => ({
   id, created: 1, owned_by: "local",
   tokenwire: {
-    state: "ready", stage: null, progress: null, detail: null, reason: null, download: null, engine: null, context_length: 40_960, size_bytes: 8_100_000_000,
+    state: "ready", stage: null, progress: null, detail: null, reason: null, note: null, download: null, engine: null, context_length: 40_960, size_bytes: 8_100_000_000,
     needs_bytes: null, fits: null, source: "hub", base: null, aliases: [], pinned: false, licence: null, modalities: ["text"],
     capabilities: { tools: null, reasoning: null, structured_output: null }, default: false, description: null, ...info,
   },
@@ -193,6 +193,13 @@ test("a row says its facts, what happens now and what can be done", () => {
   assert.deepEqual([{ fits: false }, { fits: false, state: "absent" }, { state: "failed", servable: false }, { state: "failed" }].map((info) => isBarred(told("m", info))), [false, true, true, false]);
   assert.equal(hintOf(told("m", { engine }), { verb: "unload", label: "Unload" }), "It is unloaded when its answers have ended");
   assert.equal(hintOf(told("m"), { verb: "unload", label: "Unload" }), null);
+});
+
+test("what is to be known of a model is said, unless it can't be used", () => {
+  const note = "It has no chat template.";
+  const noted = [{}, { state: "unloaded" }, { fits: false }, { fits: false, state: "unloaded" }, { state: "failed", servable: false }];
+  assert.deepEqual(noted.map((info) => noteOf(told("m", { ...info, note }))), [note, note, note, "", ""]);
+  assert.equal(noteOf(told("m")), "");
 });
 
 test("what would be fetched, and much that would be lost, is asked about first", () => {

@@ -15,12 +15,14 @@ const LARGE = "Qwen/Qwen3-235B-A22B";
 const HALF = "google/gemma-3-4b-it";
 const FULL = "This machine has 32 GB of memory; it needs 480 GB.";
 
+const NOTE = "This model has no chat template, so it can't take a chat.";
+
 /** One model of each kind, in no order. */
 const LIBRARY = [
   model("tokenwire-demo", { default: true, source: "demo", description: "A very small model that comes with Tokenwire.", engine: { running: 2, waiting: 1, kv_cache_usage: 0.314, prefix_cache_hit_rate: 0.5, tokens_per_second: 83.7 } }),
   model(LARGE, { state: "absent", size_bytes: 470 * GB, context_length: 262_144, licence: "apache-2.0", fits: false, reason: FULL, source: "hub" }),
   model(MIDDLE, { state: "absent", size_bytes: 8.1 * GB, context_length: 40_960, licence: "apache-2.0", fits: true, source: "hub", capabilities: { tools: true, reasoning: true, structured_output: true }, aliases: ["qwen"], description: "Thinks before it answers." }),
-  model(SMALL, { state: "unloaded", size_bytes: 1.5 * GB, context_length: 40_960, licence: "apache-2.0", fits: true, source: "cache" }),
+  model(SMALL, { state: "unloaded", size_bytes: 1.5 * GB, context_length: 40_960, licence: "apache-2.0", fits: true, source: "cache", note: NOTE }),
   model(HALF, { state: "paused", size_bytes: 8.6 * GB, licence: "gemma", modalities: ["text", "image"], detail: "The hub could not be reached.", reason: "The hub could not be reached.", download: { done: 3.1 * GB, total: 8.6 * GB, bytes_per_s: null, left_s: null }, source: "hub" }),
   model("meta-llama/Llama-3.2-1B", { state: "downloading", size_bytes: 2.5 * GB, progress: 0.16, download: { done: 0.4 * GB, total: 2.5 * GB, bytes_per_s: 41_200_000, left_s: 51 }, source: "hub" }),
   model("mistralai/Ministral-8B", { state: "loading", size_bytes: 16 * GB, stage: "loading_weights", progress: 0.4, detail: "Loading weights", source: "cache" }),
@@ -75,6 +77,8 @@ test("the list is in groups, by size where it can be fetched, and says what is w
     "tokenwire-demo", "Ministral-8B", "Qwen3-0.6B", "Llama-3.2-1B", "Qwen3-4B", "gemma-3-4b-it", "Qwen3-235B-A22B", "broken", "crashed",
   ]);
   assert.equal(await now(page, "tokenwire-demo").textContent(), "2 running · 1 waiting · 84 tok/s · KV cache 31 %");
+  assert.equal(await row(page, SMALL).getByText(NOTE).isVisible(), true);
+  assert.equal(await row(page, MIDDLE).locator(".model-note").isVisible(), false);
   assert.equal(await now(page, "Ministral-8B").textContent(), "Loading weights · 40 %");
   assert.equal(await now(page, "Llama-3.2-1B").textContent(), "0.4 of 2.5 GB · 41 MB/s · 55 s left");
   assert.equal(await now(page, HALF).textContent(), "3.1 of 8.6 GB here. The hub could not be reached.");
@@ -90,7 +94,8 @@ test("what can't be used says why: what doesn't fit and what is broken can't be 
     assert.equal(await now(page, name).textContent(), why);
     const choice = row(page, name).locator(".model");
     assert.equal(await choice.getAttribute("aria-disabled"), "true");
-    assert.equal(await page.locator(`#${await choice.getAttribute("aria-describedby")}`).textContent(), why);
+    const parts = (await choice.getAttribute("aria-describedby")).split(" ").map((id) => page.locator(`#${id}`).textContent());
+    assert.equal((await Promise.all(parts)).join(""), why);
     await choice.click({ force: true });
     await told(page, why);
   }

@@ -32,7 +32,7 @@ def factory() -> Factory:
 
 @pytest.fixture
 def shelf() -> Shelf:
-    return Shelf(HUB)
+    return Shelf(HUB, ModelInfo(id="bare", path="x", note="It has no chat template."))
 
 
 @pytest.fixture
@@ -53,6 +53,8 @@ async def test_the_list_says_where_each_stands(house: House) -> None:
     lines = [line.split() for line in screen.text.splitlines()]
     assert ["a", "unloaded"] in lines
     assert ["org/hub", "absent", "1.5", "GB", "mit", "Good."] in lines
+    bare = next(line for line in lines if line[0] == "bare")
+    assert bare[1:] == ["unloaded", "It", "has", "no", "chat", "template."]
     broken = next(line for line in lines if line[0] == "broken")
     assert broken[1:] == ["failed", "There", "is", "no", "tokenizer", "in", "the", "folder."]
 

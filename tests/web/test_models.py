@@ -29,7 +29,9 @@ def factory() -> Factory:
 
 @pytest.fixture
 def shelf() -> Shelf:
-    return Shelf(HUB, ModelInfo(id="a:x", path="x", base="a", source="adapter", aliases=("ax",)))
+    bare = ModelInfo(id="bare", path="x", note="It has no chat template.")
+    adapter = ModelInfo(id="a:x", path="x", base="a", source="adapter", aliases=("ax",))
+    return Shelf(HUB, adapter, bare)
 
 
 @pytest.fixture
@@ -65,6 +67,11 @@ async def test_a_model_is_loaded_used_and_unloaded(house: House, models: Supervi
     assert (status, said["tokenwire"]["state"]) == (202, "draining")
     await until(lambda: models.state("a").phase == "unloaded")
     assert (await listed(house))["a"]["engine"] is None
+
+
+async def test_what_is_to_be_known_of_a_model_is_told(house: House) -> None:
+    models = await listed(house)
+    assert (models["bare"]["note"], models["a"]["note"]) == ("It has no chat template.", None)
 
 
 async def test_a_model_is_fetched_stopped_and_cancelled(
@@ -135,7 +142,7 @@ async def test_page_sockets_hear_of_each_step(house: House) -> None:
     async with house.connect(page=True) as socket:
         await act(house, "download", "new/one")
         heard = list[tuple[str, str]]()
-        while not heard or heard[-1][1] != "unloaded":
+        while ("new/one", "unloaded") not in heard:
             for event in events_of(await socket.recv()):
                 if event["type"] == "tokenwire:model.state":
                     heard.append((event["model"]["id"], event["model"]["tokenwire"]["state"]))

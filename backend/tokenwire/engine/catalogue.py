@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tokenwire.engine.base import Capabilities
-from tokenwire.engine.checkpoint import architecture_problem, outer_problem, weight_files
+from tokenwire.engine.checkpoint import (
+    architecture_problem,
+    note_of,
+    outer_problem,
+    weight_files,
+)
 from tokenwire.engine.curated import CURATED
 from tokenwire.engine.families import parser_names, read_object
 from tokenwire.engine.hub_cache import whole_models
@@ -122,7 +127,12 @@ def _default(
 def _as_set(info: ModelInfo, option: ModelOptions) -> dict[str, ModelInfo]:
     """A model as a person has set it, and its adapters."""
     info = replace(
-        info, aliases=option.aliases, pinned=option.pinned, keep_alive_s=option.keep_alive_s
+        info,
+        aliases=option.aliases,
+        pinned=option.pinned,
+        keep_alive_s=option.keep_alive_s,
+        # It speaks of a template that is missing.
+        note=None if option.chat_template else info.note,
     )
     models = {info.id: info}
     for name, folder in option.adapters.items():
@@ -168,6 +178,7 @@ def describe(folder: Path, model_id: str, parsers: ParserNames | None = None) ->
         return info
     return replace(
         info,
+        note=note_of(folder),
         max_output_tokens=_max_output_tokens(folder),
         capabilities=_capabilities(parsers or parser_names(folder)),
     )

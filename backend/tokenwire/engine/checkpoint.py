@@ -25,6 +25,21 @@ NO_CHAT_TEMPLATE: Final = (
     "This model has no chat template, so it can't take a chat. Give it one in the setting "
     "`chat_template`, or send it raw text: /v1/completions takes that."
 )
+# Beginnings of the `model_type` of those whose chats vLLM puts together itself.
+_OWN_CHATS: Final = (
+    "blip-2",
+    "deepseek_ocr",
+    "deepseek_v4",
+    "deepseek_v32",
+    "deepseek_vl_v2",
+    "inkling",
+    "kimi_audio",
+    "kimi_k3",
+    "minicpmv",
+    "moonshot_kimia",
+    "paligemma",
+    "unlimited",
+)
 _TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "tekken.json", "tiktoken.model")
 _EMBEDS: Final = "It makes embeddings, not text."
 _JUDGES: Final = "It judges texts (a classifier or a reranker); it writes none."
@@ -99,9 +114,9 @@ def architecture_problem(folder: Path, known: frozenset[str]) -> str | None:
 
 def note_of(folder: Path) -> str | None:
     """What a person should know of a model that can be served."""
-    if (folder / "tekken.json").exists() or chat_template(folder):
-        return None
-    return NO_CHAT_TEMPLATE
+    kind = str(read_object(folder / "config.json").get("model_type"))
+    own = (folder / "tekken.json").exists() or kind.startswith(_OWN_CHATS)
+    return None if own or chat_template(folder) else NO_CHAT_TEMPLATE
 
 
 def weight_files(folder: Path) -> list[Path]:

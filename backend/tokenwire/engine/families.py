@@ -78,7 +78,8 @@ def chat_template(folder: Path) -> str:
         return (folder / "chat_template.jinja").read_text()
     except (OSError, UnicodeDecodeError):
         pass
-    found = read_object(folder / "tokenizer_config.json").get("chat_template")
+    files = [read_object(folder / f"{name}.json") for name in ("chat_template", "tokenizer_config")]
+    found = next(filter(None, (file.get("chat_template") for file in files)), None)
     if isinstance(found, list):  # several by their names
         return json.dumps(found)
     return found if isinstance(found, str) else ""

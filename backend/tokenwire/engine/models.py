@@ -45,9 +45,9 @@ class Transfer:
 class ModelInfo:
     """What could run, before it runs. `path` is its folder, empty while it isn't on this machine;
     `size_bytes` that of the weights; `max_output_tokens` the most that its maker has an answer be;
-    `problem` why it can never be served; `keep_alive_s` how long it stays loaded unused, where that
-    was set for it; `half` what is here of one that was not fetched to its end. An adapter has the
-    id of its `base` model.
+    `problem` why it can never be served, `note` what to know of one that can; `keep_alive_s` how
+    long it stays loaded unused, where that was set for it; `half` what is here of one that was not
+    fetched to its end. An adapter has the id of its `base` model.
     """
 
     id: str
@@ -63,6 +63,7 @@ class ModelInfo:
     size_bytes: int | None = None
     created: int = 0
     problem: str | None = None
+    note: str | None = None
     aliases: tuple[str, ...] = ()
     pinned: bool = False
     keep_alive_s: float | None = None

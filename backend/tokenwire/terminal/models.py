@@ -50,7 +50,7 @@ def list_models(server: Server, console: Console) -> int:
             decimal(about["size_bytes"]) if about["size_bytes"] else "",
             f"{about['context_length']:,}" if about["context_length"] else "",
             about["licence"] or "",
-            printable(told or _engine(about) or about["description"] or ""),
+            printable(told or about["note"] or _engine(about) or about["description"] or ""),
         )
     console.print(table)
     return DONE

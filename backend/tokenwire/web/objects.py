@@ -28,6 +28,7 @@ def model_object(state: ModelState) -> JsonObject:
             "progress": state.progress,
             "detail": state.detail,
             "reason": _reason(state),
+            "note": info.note,
             "download": asdict(state.transfer) if state.transfer else None,
             "engine": asdict(state.live) if state.live else None,
             "context_length": info.context_length,

@@ -42,10 +42,12 @@ class EngineNumbers(Struct, kw_only=True):
 class ModelNotes(ModelStage, kw_only=True):
     """What this server adds to a model: where it stands, and what it can do. `reason` is why it
     can't be used as it stands: it failed, its download stopped, it doesn't fit (`fits`), it
-    can never be served (`servable`).
+    can never be served (`servable`). `note` is what to know of one that can: that it has no chat
+    template, for instance, and takes raw text only.
     """
 
     reason: str | None
+    note: str | None
     download: Download | None
     engine: EngineNumbers | None
     context_length: int | None

@@ -54,6 +54,9 @@ export function nowOf({ tokenwire: info }) {
   }
 }
 
+/** What to know before it is asked anything, unless it can't be. @param {Model} model */
+export const noteOf = (model) => (isBarred(model) ? "" : model.tokenwire.note ?? "");
+
 /** @param {ModelInfo} info */
 function loadingOf(info) {
   const what = (info.detail ?? (info.stage ? sentence(info.stage) : "Loading")).replace(/\.$/, "");

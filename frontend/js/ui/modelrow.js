@@ -4,7 +4,7 @@
  * is told to the list.
  */
 import { shortName } from "../state/models.js";
-import { actionQuestion, actionsOf, choiceQuestion, factsOf, hintOf, isBarred, nowOf, ownerOf } from "../state/modelwords.js";
+import { actionQuestion, actionsOf, choiceQuestion, factsOf, hintOf, isBarred, noteOf, nowOf, ownerOf } from "../state/modelwords.js";
 import { announce } from "./announce.js";
 import { arrange, h, icon, setAttribute, setText } from "./dom.js";
 
@@ -22,6 +22,7 @@ export class ModelRow {
   #owner = h("span", { class: "model-owner" });
   #facts = h("span", { class: "model-about" });
   #now = h("p", { class: "model-now", id: `model-${counter++}` });
+  #note = h("p", { class: "model-note", id: `${this.#now.id}-note` });
   #trouble = h("p", { class: "model-now model-trouble", role: "alert", hidden: true });
   #bar = h("span", { class: "model-bar", "aria-hidden": "true", hidden: true });
   #tools = h("div", { class: "model-tools" });
@@ -36,9 +37,9 @@ export class ModelRow {
     this.#hooks = hooks;
     setText(this.#name, shortName(model.id));
     setText(this.#owner, ownerOf(model));
-    this.choice = h("button", { type: "button", class: "model", title: model.tokenwire.description, "aria-describedby": this.#now.id, onclick: this.#choose },
+    this.choice = h("button", { type: "button", class: "model", title: model.tokenwire.description, "aria-describedby": `${this.#now.id} ${this.#note.id}`, onclick: this.#choose },
       this.#dot, h("span", { class: "model-title" }, this.#name, " ", this.#owner), icon("check"), " ", this.#facts);
-    this.node = h("li", { class: "model-row" }, this.choice, this.#tools, this.#now, this.#bar, this.#trouble, this.#ask);
+    this.node = h("li", { class: "model-row" }, this.choice, this.#tools, this.#note, this.#now, this.#bar, this.#trouble, this.#ask);
   }
 
   /** @param {Model} model @param {boolean} chosen @param {string | undefined} refused why the server didn't do what it was asked */
@@ -53,6 +54,7 @@ export class ModelRow {
     setAttribute(this.choice, "aria-current", chosen ? "true" : null);
     setAttribute(this.choice, "aria-disabled", isBarred(model) ? "true" : null);
     setText(this.#facts, factsOf(model));
+    setText(this.#note, noteOf(model));
     setText(this.#now, now.text);
     setAttribute(this.#now, "data-wrong", now.wrong);
     this.#bar.hidden = state !== "loading" && state !== "downloading";
