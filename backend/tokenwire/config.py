@@ -86,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_message_bytes: Positive = 8 << 20
     disconnect_grace: Seconds = 0.0
     drain_timeout: Seconds = 2.0
+    titles: Literal["auto", "always", "never"] = "auto"
     engine_args: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
     models: dict[str, Model] = msgspec.field(default_factory=dict[str, Model])
 

@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 class StoredRecords:
-    """`generation.records.Records` over `history.Store`."""
+    """`generation.records.Records` and `generation.titles.Titles` over `history.Store`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -131,6 +131,15 @@ class StoredRecords:
                 f"Conversation with id {conversation_id!r} not found.", param="conversation"
             )
         return found.active_response_id
+
+    async def untitled(self, user_id: str, conversation_id: str) -> bool:
+        return await _read(self._store.untitled(user_id, conversation_id))
+
+    async def settle_title(self, user_id: str, conversation_id: str, title: str | None) -> bool:
+        try:
+            return await self._store.settle_title(user_id, conversation_id, title)
+        except SaveFailed as error:
+            raise NotSaved(str(error)) from error
 
     async def delete(self, user_id: str, response_id: str) -> bool:
         return await self._store.delete(user_id, response_id)

@@ -28,6 +28,7 @@ from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.steering import Steering
+from tokenwire.generation.titles import Titler
 from tokenwire.history.store import Store
 from tokenwire.history.values import CannotOpen, ReadFailed, SaveFailed
 from tokenwire.memory import StoredRecords
@@ -127,11 +128,13 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
         supervisor.subscribe(hub.model_changed)
         hub.follow(generations)
         _collect_seldom(supervisor)
+        titler = Titler(generations, supervisor, records, hub.updated, asks=settings.titles)
         steering = Steering(generations, tasks)
         parts = _parts(settings, generations, steering, supervisor, store, hub)
         service = [
             tasks.create_task(generations.run(), name="generations"),
             tasks.create_task(hub.run(), name="hub"),
+            tasks.create_task(titler.run(), name="titles"),
             tasks.create_task(parts.sockets.run(), name="sockets"),
             tasks.create_task(_learn(engines, library, supervisor), name="architectures"),
         ]

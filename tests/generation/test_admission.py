@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from tokenwire.errors import RateLimited
 from tokenwire.generation.admission import AdmissionLimits, Line, Ticket
+from tokenwire.generation.quiet import Quiet
 
 
 def line(running: int = 1, waiting: int = 100, per_user: int = 100) -> Line:
-    return Line(
-        AdmissionLimits(max_running=running, max_waiting=waiting, max_waiting_per_user=per_user)
+    limits = AdmissionLimits(
+        max_running=running, max_waiting=waiting, max_waiting_per_user=per_user
     )
+    return Line(limits, Quiet())
 
 
 class Waiting:

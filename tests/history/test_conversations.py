@@ -136,6 +136,39 @@ async def test_metadata_is_replaced_whole_and_without_it_nothing_changes(store: 
     assert await there(store, "c1") == changed
 
 
+async def test_a_title_that_a_model_made_is_given_once(store: Store, new: New) -> None:
+    await store.create_conversation("ann", "c1")
+    await store.begin(new("r1", "First words", conversation_id="c1"))
+    assert await store.untitled("ann", "c1")
+    assert not await store.untitled("bob", "c1")
+    assert not await store.settle_title("bob", "c1", "Stolen")
+    before = await there(store, "c1")
+    assert await store.settle_title("ann", "c1", "A greeting")
+    assert await there(store, "c1") == replace(before, title="A greeting")
+    assert not await store.untitled("ann", "c1")
+    assert not await store.settle_title("ann", "c1", "Another")
+    assert (await there(store, "c1")).title == "A greeting"
+    assert not await store.settle_title("ann", "gone", "Nobody's")
+
+
+async def test_where_a_model_found_none_the_provisional_title_stays(store: Store, new: New) -> None:
+    await store.create_conversation("ann", "c1")
+    await store.begin(new("r1", "First words", conversation_id="c1"))
+    assert not await store.settle_title("ann", "c1", None)
+    assert not await store.untitled("ann", "c1")
+    assert (await there(store, "c1")).title == "First words"
+
+
+async def test_a_typed_title_is_never_that_of_a_model(store: Store) -> None:
+    await store.create_conversation("ann", "c1", title="Mine")
+    await store.create_conversation("ann", "c2")
+    await store.update_conversation("ann", "c2", title="Mine")
+    for name in ("c1", "c2"):
+        assert not await store.untitled("ann", name)
+        assert not await store.settle_title("ann", name, "A model's")
+        assert (await there(store, name)).title == "Mine"
+
+
 async def test_it_is_made_and_changed_with_pins_places_and_settings(store: Store) -> None:
     asked: dict[str, object] = {"temperature": 0.5, "instructions": "Be kind."}
     made = await store.create_conversation("ann", "c1", pinned=True, archived=True, settings=asked)

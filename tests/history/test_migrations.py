@@ -187,7 +187,15 @@ async def test_a_file_of_the_first_version_keeps_what_is_in_it(tmp_path: Path) -
             "INSERT INTO response (id, user_pk, status, model, resource, durable, created_ms)"
             " VALUES ('r1', 1, 'in_progress', 'm', '{}', 1, 1)"
         )
+        connection.execute(
+            "INSERT INTO conversation (id, user_pk, title, title_source, metadata, created_ms,"
+            " updated_ms) VALUES ('c1', 1, 'Hi', 'auto', '{}', 1, 1)"
+        )
     store = await Store.open(path)
     (left,) = await store.unfinished()
     assert (left.begun.id, left.begun.plan, left.said, left.attempts) == ("r1", None, None, 0)
+    (known,), _ = await store.conversations("ann", limit=9, after=None)
+    assert (known.title, known.settings, known.pinned, known.archived) == ("Hi", {}, False, False)
+    # No model renames what its user knows.
+    assert not await store.untitled("ann", "c1")
     await store.close()

@@ -26,6 +26,7 @@ from tokenwire.engine.supervisor import Supervisor
 from tokenwire.generation.admission import AdmissionLimits
 from tokenwire.generation.generations import Generations
 from tokenwire.generation.steering import Steering
+from tokenwire.generation.titles import Titler
 from tokenwire.history.store import Store
 from tokenwire.memory import StoredRecords
 from tokenwire.metrics import Metrics
@@ -72,8 +73,11 @@ async def open_house(
     limits: DoorLimits | None = None,
     errorlog: str | None = None,
     models: Supervisor | None = None,
+    titles: bool = False,
 ) -> AsyncGenerator[House, None]:
-    """Open it, and close it whatever happens. `models` stand in the place of the one scripted."""
+    """Open it, and close it whatever happens. `models` stand in the place of the one scripted;
+    `titles`: its model is asked for titles.
+    """
     engine = engine or ScriptedEngine()
     engines = ScriptedEngines(engine, ready=ready)
     store = await Store.open(folder / "test.db")
@@ -83,9 +87,12 @@ async def open_house(
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(store.run())
         await store.user(USER, name=USER)
-        generations = Generations(models or engines, StoredRecords(store), tasks, limits=admission)
+        records = StoredRecords(store)
+        generations = Generations(models or engines, records, tasks, limits=admission)
         hub = Hub(store.conversation)
         hub.follow(generations)
+        asks = "auto" if titles else "never"
+        titler = Titler(generations, models or engines, records, hub.updated, asks=asks, pause_s=0)
         (models or engines).subscribe(hub.model_changed)
         parts = Parts(
             generations=generations,
@@ -100,7 +107,9 @@ async def open_house(
             sockets=Sockets(),
             limits=limits or DoorLimits(),
         )
-        service = [tasks.create_task(work.run()) for work in (generations, hub, parts.sockets)]
+        service = [
+            tasks.create_task(work.run()) for work in (generations, hub, parts.sockets, titler)
+        ]
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.graceful_timeout = 0.5

@@ -11,6 +11,7 @@ and Qwen3 families.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -78,8 +79,14 @@ TEMPLATE = """
 """.strip()
 
 
-def make_reciter(folder: Path, *, context: int = 2048) -> Path:
-    """Write it to `folder`."""
+# Told not to think, it says a token that is no text, and that again.
+MUTE = [*CHAINS[:2], [DIRECT, DIRECT], CHAINS[3]]
+
+
+def make_reciter(
+    folder: Path, *, context: int = 2048, chains: Sequence[Sequence[str]] = CHAINS
+) -> Path:
+    """Write it to `folder`. `chains` are made of the tokens of `CHAINS`."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(folder)
@@ -104,7 +111,7 @@ def make_reciter(folder: Path, *, context: int = 2048) -> Path:
             weights.zero_()
         model.model.embed_tokens.weight.copy_(torch.eye(size))
         model.model.norm.weight.fill_(1)
-        for chain in CHAINS:
+        for chain in chains:
             for now, then in pairwise(map(tokenizer.convert_tokens_to_ids, chain)):
                 model.lm_head.weight[then, now] = 1
     model.save_pretrained(folder)

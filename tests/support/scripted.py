@@ -163,6 +163,7 @@ class ScriptedEngines:
         self.leases = 0
         self.loads: list[str] = []
         self.unloads: list[str] = []
+        self.size_bytes: int | None = None
         self.looks = 0
         self._listeners: set[StageListener] = set()
         self._stages: list[StageListener] = []
@@ -176,6 +177,7 @@ class ScriptedEngines:
             path="nowhere",
             context_length=self.engine.limits.context_length,
             capabilities=self.capabilities,
+            size_bytes=self.size_bytes,
         )
         up = "recovering" if self.recovering else "ready"
         phase = up if self.ready_event.is_set() else "loading"

@@ -18,6 +18,8 @@ from tokenwire.errors import RateLimited
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tokenwire.generation.quiet import Quiet
+
 
 @dataclass(frozen=True, slots=True)
 class AdmissionLimits:
@@ -52,10 +54,11 @@ class Ticket:
 
 
 class Line:
-    """A bounded first come, first served line."""
+    """A bounded first come, first served line. Whoever is in it, or beside it, breaks the quiet."""
 
-    def __init__(self, limits: AdmissionLimits) -> None:
+    def __init__(self, limits: AdmissionLimits, quiet: Quiet) -> None:
         self._limits = limits
+        self._quiet = quiet
         self._running: set[Ticket] = set()
         self._waiting: deque[Ticket] = deque()
         self._warming: deque[Ticket] = deque()
@@ -76,6 +79,7 @@ class Line:
         """
         ticket = Ticket(user_id, moved)
         if len(self._running) < self._limits.max_running and not self._waiting:
+            self._quiet.enter()
             self._admit(ticket)
             self._let_warm()
             return ticket
@@ -84,6 +88,7 @@ class Line:
         own = sum(other.user_id == user_id for other in self._waiting)
         if own >= self._limits.max_waiting_per_user and not again:
             raise RateLimited(f"You already have {own} requests in the line.")
+        self._quiet.enter()
         self._waiting.append(ticket)
         ticket.position = len(self._waiting)
         return ticket
@@ -95,6 +100,7 @@ class Line:
         if len(self._warming) >= self._limits.max_warming:
             raise RateLimited("Too many prompts are being read ahead. Try again in a moment.")
         ticket = Ticket(user_id, aside=aside)
+        self._quiet.enter()
         self._warming.append(ticket)
         self._let_warm()
         return ticket
@@ -109,6 +115,7 @@ class Line:
             self._warming.remove(ticket)
         else:
             return
+        self._quiet.leave()
         while self._waiting and len(self._running) < self._limits.max_running:
             self._admit(self._waiting.popleft())
         for position, other in enumerate(self._waiting, 1):

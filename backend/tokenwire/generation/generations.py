@@ -29,6 +29,7 @@ from tokenwire.generation.intake import Asker, Intake
 from tokenwire.generation.journal import Journal
 from tokenwire.generation.orders import show_defaults
 from tokenwire.generation.pacer import Pacer
+from tokenwire.generation.quiet import Quiet
 from tokenwire.generation.records import beginning_of
 from tokenwire.generation.replay import Replay
 from tokenwire.generation.takeup import take_up
@@ -72,6 +73,7 @@ class Generations:
         self._intake = Intake(engines, records, self._is_running)
         self._pacer = Pacer()
         self._journal = Journal(records, self._saving_changed)
+        self.quiet = Quiet()
         self._lines: dict[str, Line] = {}
         self._live: dict[str, Generation] = {}
         self._origins: dict[str, str | None] = {}
@@ -315,6 +317,7 @@ class Generations:
     def drain(self) -> None:
         """Refuse new work from now on."""
         self._draining = True
+        self.quiet.enter()
 
     async def settle(self, seconds: float) -> None:
         """Wait until all that can't go on after a restart has ended by itself, at most so long."""
@@ -339,12 +342,11 @@ class Generations:
         return generation.response.to_json()
 
     def _tools(self, model: str) -> Tools:
-        line = self._lines.setdefault(model, Line(self._limits))
         return Tools(
             engines=self._engines,
             journal=self._journal,
             pacer=self._pacer,
-            line=line,
+            line=self._lines.setdefault(model, Line(self._limits, self.quiet)),
             grace_s=self._grace_s,
         )
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    false,
     insert,
     literal_column,
     select,
@@ -67,6 +68,14 @@ _CHANGE = update(conversation).where(conversation.c.pk == bindparam("which"))
 _WITHIN = select(response.c.pk).where(
     response.c.id == bindparam("response"), response.c.conversation_pk == bindparam("which")
 )
+_is_untitled = (
+    conversation.c.id == bindparam("conversation"),
+    conversation.c.user_pk == _OWNER.scalar_subquery(),
+    conversation.c.title_source == "auto",
+    conversation.c.title_settled.is_(false()),
+)
+_UNTITLED = select(exists().where(*_is_untitled))
+_SETTLE = update(conversation).where(*_is_untitled)
 _DELETE = delete(conversation).where(conversation.c.pk == bindparam("which"))
 _RESPONSES = (
     select(response.c.pk, response.c.resource)
@@ -154,6 +163,21 @@ def change(
     if row:
         connection.execute(_CHANGE, {"which": found.pk} | row)
     return one(connection, user_id, conversation_id)
+
+
+def untitled(connection: Connection, user_id: str, conversation_id: str) -> bool:
+    return bool(connection.execute(_UNTITLED, _asked(user_id, conversation_id)).scalar())
+
+
+def settle_title(
+    connection: Connection, user_id: str, conversation_id: str, title: str | None
+) -> bool:
+    """A title that the user typed meanwhile stays."""
+    row: JsonObject = {"title_settled": True}
+    if title is not None:
+        row["title"] = title
+    found = connection.execute(_SETTLE, _asked(user_id, conversation_id) | row)
+    return title is not None and found.rowcount > 0
 
 
 def delete_conversation(connection: Connection, user_id: str, conversation_id: str) -> bool:

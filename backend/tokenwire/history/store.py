@@ -233,6 +233,18 @@ class Store:
             lambda c: conversations.change(c, user_id, conversation_id, changes)
         )
 
+    async def untitled(self, user_id: str, conversation_id: str) -> bool:
+        """Whether it has no title but the provisional one, and a model may be asked for another."""
+        return await self._read(lambda c: conversations.untitled(c, user_id, conversation_id))
+
+    async def settle_title(self, user_id: str, conversation_id: str, title: str | None) -> bool:
+        """Give an untitled one the title that a model made, if any; none is asked again. Whether
+        its title is another now. Raises `SaveFailed`.
+        """
+        return await self._writer.write(
+            lambda c: conversations.settle_title(c, user_id, conversation_id, title)
+        )
+
     async def conversation_items(
         self, user_id: str, conversation_id: str
     ) -> list[JsonObject] | None:

@@ -62,6 +62,9 @@ class Hub:
         """
         self._news.put_nowait((user_id, conversation_id, op))
 
+    def updated(self, user_id: str, conversation_id: str) -> None:
+        self.conversation_changed(user_id, conversation_id, "updated")
+
     def follow(self, generations: Generations) -> None:
         """Tell of every answer in a conversation that begins or ends."""
 
@@ -72,7 +75,7 @@ class Hub:
             if what == "started":
                 origin = generations.origin(generation.id)
                 self._response_started(generation, conversation, origin)
-            self.conversation_changed(generation.user_id, conversation, "updated")
+            self.updated(generation.user_id, conversation)
 
         generations.subscribe(heard)
         generations.subscribe_saving(self.saving_changed)

@@ -23,6 +23,8 @@ def upgrade() -> None:
     op.add_column(
         "conversation", sa.Column("settings", sa.JSON, nullable=False, server_default="{}")
     )
+    # What people know their conversations by stays as it is.
+    op.execute("UPDATE conversation SET title_settled = 1")
     op.drop_index("ix_conversation_user_pk_updated_ms_pk", "conversation")
     op.create_index(
         "ix_conversation_user_pk_archived_updated_ms_pk",
