@@ -14,6 +14,7 @@ import { dice, written } from "./written.mjs";
 install();
 const { lex } = await import("../../frontend/js/md/lexer.js");
 const { createStream } = await import("../../frontend/js/md/stream.js");
+const { ABOVE, outline } = await import("../../frontend/js/md/outline.js");
 const { blocks, safeUrl } = await import("../../frontend/js/md/render.js");
 const { nodesOf } = await import("../../frontend/js/md/highlight.js");
 const { repair } = await import("../../frontend/js/md/repair.js");
@@ -25,7 +26,11 @@ function drawn(nodes) {
   return serialize(root);
 }
 
-const once = (text) => drawn(blocks(lex(text)));
+const once = (text) => {
+  const nodes = blocks(lex(text));
+  outline(nodes, ABOVE);
+  return drawn(nodes);
+};
 
 /** Streams a text in pieces whose lengths `next` gives; flushes as often as `sometimes` says. */
 function streamed(text, next, sometimes = () => true) {
@@ -153,4 +158,9 @@ test("half-written marks are hidden or closed while they are written", () => {
     ["text\n--", "text\n"], ["| a | b", ""], ["| a | b |\n|--", ""], ["| a |\n|---|\n", "| a |\n|---|\n"], ["| a |\n|---|\n| 1", "| a |\n|---|\n| 1"],
   ];
   for (const [tail, shown] of cases) assert.equal(repair(tail), shown, JSON.stringify(tail));
+});
+
+test("the headings of an answer leave no hole in the page's outline", () => {
+  const levels = (text) => [...JSON.stringify(once(text)).matchAll(/\bh(\d)\.(md-h\d)/g)].map(([, level, look]) => `${level} ${look}`);
+  assert.deepEqual(levels("### a\n\n# b\n\n#### c\n\n##### d\n\n## e"), ["3 md-h3", "3 md-h1", "4 md-h4", "5 md-h5", "4 md-h2"]);
 });

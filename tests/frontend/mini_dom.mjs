@@ -63,6 +63,9 @@ export class MiniElement extends MiniNode {
     return this.childNodes.flatMap((n) =>
       n instanceof MiniElement ? [...(n.matches(selector) ? [n] : []), ...n.querySelectorAll(selector)] : []);
   }
+  get tagName() {
+    return this.tag.toUpperCase();
+  }
   get firstChild() {
     return this.childNodes[0];
   }

@@ -36,13 +36,15 @@ async function workbench(t, options) {
   const page = await visit(t, options);
   await furnish(page);
   await page.evaluate(() => {
-    const { blocks, createStream, finishCode, finishFormula, lex } = globalThis.bench;
+    const { ABOVE, blocks, createStream, finishCode, finishFormula, lex, outline } = globalThis.bench;
     const sheet = document.createElement("div");
     sheet.className = "md";
     document.getElementById("chat").append(sheet);
     globalThis.sheet = sheet;
     globalThis.whole = (text) => {
-      sheet.replaceChildren(...blocks(lex(text)));
+      const nodes = blocks(lex(text));
+      outline(nodes, ABOVE);
+      sheet.replaceChildren(...nodes);
       return sheet.innerHTML;
     };
     /** `cut(n)`: the next piece is so long, and whether it is drawn before the one after it. */

@@ -12,6 +12,7 @@ export { createStream } from "./frontend/js/md/stream.js";
 export { lex } from "./frontend/js/md/lexer.js";
 export { blocks } from "./frontend/js/md/render.js";
 export { finishCode } from "./frontend/js/ui/code.js";
+export { ABOVE, outline } from "./frontend/js/md/outline.js";
 export { finishFormula } from "./frontend/js/ui/formula.js";
 export { written, dice } from "./tests/frontend/written.mjs";
 `;

@@ -2,6 +2,7 @@
  * A Markdown text that grows inside one element: the splitter's Sink, drawn. Final blocks are appended
  * once; only the blocks still being written are replaced. Nested text is never parsed twice by the page.
  */
+import { ABOVE, outline } from "./outline.js";
 import { SEGMENT, blocks, children, codeShell, container, inside } from "./render.js";
 import { Splitter } from "./split.js";
 
@@ -21,6 +22,9 @@ export function createStream(root, onCode = nothing, onFormula = nothing) {
   /** @type {{figure: HTMLElement, body: HTMLElement, node: Text | null, lines: number} | null} */
   let fence = null;
 
+  /** Of the last heading that is final. */
+  let level = ABOVE;
+
   function clearLive() {
     for (const node of live) node.remove();
     live = [];
@@ -34,7 +38,9 @@ export function createStream(root, onCode = nothing, onFormula = nothing) {
 
   /** @param {import("marked").Token[]} tokens */
   function append(tokens) {
-    for (const node of blocks(tokens)) {
+    const nodes = blocks(tokens);
+    level = outline(nodes, level);
+    for (const node of nodes) {
       root.append(node);
       if (node instanceof HTMLElement) announce(node);
     }
@@ -63,6 +69,7 @@ export function createStream(root, onCode = nothing, onFormula = nothing) {
         inside(box, first).append(...live);
       }
       const nodes = /** @type {ChildNode[]} */ (blocks(continues ? rest : tokens));
+      outline(nodes, level);
       root.append(...nodes);
       live.push(...nodes);
       for (const node of live) if (node instanceof HTMLElement) announceFormulas(node);
@@ -99,6 +106,7 @@ export function createStream(root, onCode = nothing, onFormula = nothing) {
     reset(tokens) {
       root.replaceChildren();
       live = [];
+      level = ABOVE;
       append(tokens);
     },
   };
