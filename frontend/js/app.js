@@ -7,7 +7,7 @@ import { createLink } from "./net/link.js";
 import { createChats } from "./state/chats.js";
 import { createConversations } from "./state/conversations.js";
 import { readDraft, writeDraft } from "./state/drafts.js";
-import { STARTS, choose, modelOf, relisted, withModel } from "./state/models.js";
+import { STARTS, choose, modelOf, offers, relisted, withModel } from "./state/models.js";
 import { NO_SEARCH, createSearch } from "./state/search.js";
 import { stateLine } from "./state/sentences.js";
 import { createStore } from "./state/store.js";
@@ -249,7 +249,7 @@ const view = createChatView({
     unseen = document.hidden;
     refresh();
   },
-  welcome: () => welcome(modelOf(store.get()).model, send),
+  welcome: () => welcome(modelOf(store.get()).model, offers(store.get().models), { onPrompt: send, onPick: pick }),
 });
 const composer = createComposer({ onSend: send, onStop: () => chat.stop(), onType: () => ahead?.typed(sight()) });
 /** @type {ReturnType<typeof import("./ui/ahead.js").createAhead> | null} */
@@ -317,7 +317,7 @@ function refresh() {
   const { live } = chat;
   ahead?.look(sight());
   picker.update(state, choice.model);
-  const greets = `${choice.model?.id} ${choice.model?.tokenwire.description}`;
+  const greets = `${choice.model?.id} ${choice.model?.tokenwire.description} ${offers(state.models).map((m) => m.id)}`;
   // Not at each tick of a download: someone may be about to press a button on it.
   if (greets !== greeting) view.refreshWelcome();
   greeting = greets;

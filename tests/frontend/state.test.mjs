@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { merged } from "../../frontend/js/state/conversations.js";
 import { groupOf, grouped, untilMidnight } from "../../frontend/js/state/dates.js";
 import { grouped as modelGroups, matching, offered } from "../../frontend/js/state/catalogue.js";
-import { choose, modelOf, relisted, speakers, withModel } from "../../frontend/js/state/models.js";
+import { choose, modelOf, offers, relisted, speakers, withModel } from "../../frontend/js/state/models.js";
 import { actionQuestion, actionsOf, choiceQuestion, factsOf, hintOf, isBarred, newsOf, noteOf, nowOf, ownerOf } from "../../frontend/js/state/modelwords.js";
 import { contextOf, endNote, failure, meta, ordinal, partOf, sizeOf, stateLine, transferOf } from "../../frontend/js/state/sentences.js";
 import { createStore } from "../../frontend/js/state/store.js";
@@ -349,4 +349,13 @@ test("a store tells only those who watch what changed", () => {
 
 test("character references are decoded, unknown ones stay", () => {
   assert.equal(decode("a &amp; b &copy; &#65;&#x1F600; &nosuch; &#0; &"), "a & b © A😀 &nosuch; \ufffd &");
+});
+
+test("who has only the model that ships is offered the two smallest that fit", () => {
+  const m = (id, info) => ({ id, tokenwire: { state: "absent", source: "hub", fits: true, servable: true, size_bytes: 1, ...info } });
+  const demo = m("demo", { state: "ready", source: "demo" });
+  const hub = [m("c", { size_bytes: 3 }), m("a", { size_bytes: 2 }), m("b", { fits: null, size_bytes: 2.5 }), m("x", { fits: false }), m("y", { servable: false }), m("z", { size_bytes: null })];
+  assert.deepEqual(offers([demo, ...hub]).map(({ id }) => id), ["a", "b"]);
+  assert.deepEqual(offers([demo, ...hub, m("mine", { state: "unloaded", source: "folder" })]), []);
+  assert.deepEqual(offers([demo, ...hub, m("broken", { state: "failed", source: "folder", servable: false })]).length, 2);
 });

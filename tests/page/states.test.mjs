@@ -787,3 +787,20 @@ test("the theme is chosen, kept, and set before the first paint", async (t) => {
   await page.getByRole("button", { name: "Theme: dark" }).click();
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), undefined);
 });
+
+test("who has only the demo model is offered real ones, and a click fetches one", async (t) => {
+  const absent = (id, size_bytes) => model(id, { state: "absent", source: "hub", fits: true, size_bytes });
+  const { fake, page } = await visit(t, {
+    prepare: (f) => {
+      f.change("tokenwire-demo", { source: "demo" });
+      f.models.push(absent("Qwen/Qwen3-0.6B", 1_500_000_000), absent("org/Small", 700_000_000), absent("org/Large", 90_000_000_000));
+    },
+  });
+  await seen(page.getByText("For real work, fetch a larger model:"));
+  assert.deepEqual(await page.locator(".offers button").allTextContents(), ["Small, 700 MB", "Qwen3-0.6B, 1.5 GB"]);
+  await accessible(page, "offers");
+  await page.getByRole("button", { name: "Qwen3-0.6B, 1.5 GB" }).click();
+  assert.equal(await fake.tended.take(), "download Qwen/Qwen3-0.6B");
+  fake.change("Qwen/Qwen3-0.6B", { state: "downloading", download: { done: 5e8, total: 15e8, bytes_per_s: 5e7, left_s: 20 } });
+  await says(page, "Qwen3-0.6B: Downloading, 0.5 of 1.5 GB, 50 MB/s, 20 s left.");
+});

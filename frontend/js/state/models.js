@@ -51,6 +51,18 @@ export const isLoaded = ({ state }) => state === "ready" || state === "recoverin
 /** @param {ModelInfo} info */
 const isHere = (info) => isLoaded(info) || info.state === "unloaded";
 
+const OFFERS = 2;
+
+/** The smallest models that can be fetched and fit, for who has only the one that ships. @param {Model[]} models */
+export function offers(models) {
+  const owned = models.some(({ tokenwire: m }) => m.source !== "demo" && m.source !== "adapter" && m.state !== "absent" && m.servable !== false);
+  if (owned) return [];
+  return models
+    .filter(({ tokenwire: m }) => m.state === "absent" && m.fits !== false && m.servable !== false && m.size_bytes)
+    .sort((a, b) => (a.tokenwire.size_bytes ?? 0) - (b.tokenwire.size_bytes ?? 0))
+    .slice(0, OFFERS);
+}
+
 /** What brings a chosen model to answer, where it doesn't come by itself. @type {Partial<Record<import("../types").ModelState, import("../types").ModelVerb>>} */
 export const STARTS = { unloaded: "load", draining: "load", failed: "load", absent: "download", paused: "download" };
 

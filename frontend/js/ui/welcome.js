@@ -3,6 +3,7 @@
  * four things to try that work with it.
  */
 import { shortName } from "../state/models.js";
+import { sizeOf } from "../state/sentences.js";
 import { h } from "./dom.js";
 
 const DEMO = "tokenwire-demo";
@@ -23,13 +24,18 @@ function about(model) {
   return "It answers questions, writes, explains and codes.";
 }
 
-/** @param {import("../types").Model | null} model @param {(prompt: string) => void} onPrompt */
-export function welcome(model, onPrompt) {
-  const prompts = model?.id === DEMO ? DEMO_PROMPTS : PROMPTS;
+/** @typedef {import("../types").Model} Model */
+/** @typedef {{ onPrompt: (prompt: string) => void, onPick: (model: Model) => void }} Hooks */
+
+/** @param {Model | null} model @param {Model[]} offered models that could be fetched @param {Hooks} hooks */
+export function welcome(model, offered, { onPrompt, onPick }) {
+  const demo = model?.id === DEMO;
   return h("div", { class: "welcome" },
     h("h2", {}, model ? shortName(model.id) : "Tokenwire"),
     h("p", {}, about(model)),
     h("p", { class: "privacy" }, PRIVACY),
-    h("div", { class: "starters" }, ...(model ? prompts : []).map((prompt) =>
-      h("button", { type: "button", class: "starter", onclick: () => onPrompt(prompt) }, prompt))));
+    h("div", { class: "starters" }, ...(model ? (demo ? DEMO_PROMPTS : PROMPTS) : []).map((prompt) =>
+      h("button", { type: "button", class: "starter", onclick: () => onPrompt(prompt) }, prompt))),
+    demo && offered.length > 0 && h("p", { class: "offers" }, "For real work, fetch a larger model:", ...offered.flatMap((other) => [" ",
+      h("button", { type: "button", class: "link-button", onclick: () => onPick(other) }, `${shortName(other.id)}, ${sizeOf(other.tokenwire.size_bytes)}`)])));
 }
