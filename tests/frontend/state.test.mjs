@@ -352,9 +352,9 @@ test("character references are decoded, unknown ones stay", () => {
 });
 
 test("who has only the model that ships is offered the two smallest that fit", () => {
-  const m = (id, info) => ({ id, tokenwire: { state: "absent", source: "hub", fits: true, servable: true, size_bytes: 1, ...info } });
+  const m = (id, info) => ({ id, tokenwire: { state: "absent", source: "hub", fits: true, servable: true, size_bytes: 1e9, ...info } });
   const demo = m("demo", { state: "ready", source: "demo" });
-  const hub = [m("c", { size_bytes: 3 }), m("a", { size_bytes: 2 }), m("b", { fits: null, size_bytes: 2.5 }), m("x", { fits: false }), m("y", { servable: false }), m("z", { size_bytes: null })];
+  const hub = [m("c", { size_bytes: 3e9 }), m("a", { size_bytes: 2e9 }), m("b", { fits: null, size_bytes: 2.5e9 }), m("x", { fits: false }), m("y", { servable: false }), m("z", { size_bytes: null }), m("toy", { size_bytes: 2e8 })];
   assert.deepEqual(offers([demo, ...hub]).map(({ id }) => id), ["a", "b"]);
   assert.deepEqual(offers([demo, ...hub, m("mine", { state: "unloaded", source: "folder" })]), []);
   assert.deepEqual(offers([demo, ...hub, m("broken", { state: "failed", source: "folder", servable: false })]).length, 2);

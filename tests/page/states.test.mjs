@@ -793,11 +793,11 @@ test("who has only the demo model is offered real ones, and a click fetches one"
   const { fake, page } = await visit(t, {
     prepare: (f) => {
       f.change("tokenwire-demo", { source: "demo" });
-      f.models.push(absent("Qwen/Qwen3-0.6B", 1_500_000_000), absent("org/Small", 700_000_000), absent("org/Large", 90_000_000_000));
+      f.models.push(absent("Qwen/Qwen3-0.6B", 1_500_000_000), absent("org/Small", 1_100_000_000), absent("org/Toy", 200_000_000), absent("org/Large", 90_000_000_000));
     },
   });
   await seen(page.getByText("For real work, fetch a larger model:"));
-  assert.deepEqual(await page.locator(".offers button").allTextContents(), ["Small, 700 MB", "Qwen3-0.6B, 1.5 GB"]);
+  assert.deepEqual(await page.locator(".offers button").allTextContents(), ["Small, 1.1 GB", "Qwen3-0.6B, 1.5 GB"]);
   await accessible(page, "offers");
   await page.getByRole("button", { name: "Qwen3-0.6B, 1.5 GB" }).click();
   assert.equal(await fake.tended.take(), "download Qwen/Qwen3-0.6B");

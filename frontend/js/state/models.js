@@ -53,12 +53,15 @@ const isHere = (info) => isLoaded(info) || info.state === "unloaded";
 
 const OFFERS = 2;
 
-/** The smallest models that can be fetched and fit, for who has only the one that ships. @param {Model[]} models */
+/** Below this a model is a toy. */
+const USEFUL_BYTES = 1e9;
+
+/** The smallest models of use that can be fetched and fit, for who has only the one that ships. @param {Model[]} models */
 export function offers(models) {
   const owned = models.some(({ tokenwire: m }) => m.source !== "demo" && m.source !== "adapter" && m.state !== "absent" && m.servable !== false);
   if (owned) return [];
   return models
-    .filter(({ tokenwire: m }) => m.state === "absent" && m.fits !== false && m.servable !== false && m.size_bytes)
+    .filter(({ tokenwire: m }) => m.state === "absent" && m.fits !== false && m.servable !== false && (m.size_bytes ?? 0) >= USEFUL_BYTES)
     .sort((a, b) => (a.tokenwire.size_bytes ?? 0) - (b.tokenwire.size_bytes ?? 0))
     .slice(0, OFFERS);
 }

@@ -36,6 +36,6 @@ export function welcome(model, offered, { onPrompt, onPick }) {
     h("p", { class: "privacy" }, PRIVACY),
     h("div", { class: "starters" }, ...(model ? (demo ? DEMO_PROMPTS : PROMPTS) : []).map((prompt) =>
       h("button", { type: "button", class: "starter", onclick: () => onPrompt(prompt) }, prompt))),
-    demo && offered.length > 0 && h("p", { class: "offers" }, "For real work, fetch a larger model:", ...offered.flatMap((other) => [" ",
-      h("button", { type: "button", class: "link-button", onclick: () => onPick(other) }, `${shortName(other.id)}, ${sizeOf(other.tokenwire.size_bytes)}`)])));
+    demo && offered.length > 0 && h("p", { class: "offers" }, "For real work, fetch a larger model:", ...offered.map((other) =>
+      h("button", { type: "button", class: "link-button", onclick: () => onPick(other) }, `${shortName(other.id)}, ${sizeOf(other.tokenwire.size_bytes)}`))));
 }
