@@ -80,3 +80,9 @@ def test_two_tabs_and_a_phone_agree_after_a_minute_of_everything(server: Server)
 @pytest.mark.timeout(600)
 def test_the_page_draws_markdown_in_pieces_as_in_one_and_safely() -> None:
     run_node_tests("tests/page/markdown.test.mjs", seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_the_page_works_without_a_mouse() -> None:
+    run_node_tests("tests/page/keyboard.test.mjs", seconds=590)
