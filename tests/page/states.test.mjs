@@ -730,10 +730,10 @@ test("an answer begun in another tab is written here too, and a draft stays with
   assert.equal(await page.locator(".turn").count(), 2);
 });
 
-for (const colorScheme of ["light", "dark"]) {
-  test(`nothing serious for axe and nothing too wide: ${colorScheme}, wide and on a phone`, async (t) => {
-    for (const size of [{}, { width: 390, height: 844, hasTouch: true, isMobile: true }]) {
-      const { fake, page } = await visit(t, { colorScheme, reducedMotion: "reduce", ...size, prepare: (f) => f.conversation("A chat with a very long title that doesn't fit in any list at all") });
+for (const [colorScheme, contrast] of [["light"], ["dark"], ["light", "more"], ["dark", "more"]]) {
+  test(`nothing wrong for axe and nothing too wide: ${colorScheme}${contrast ? ", high contrast" : ""}, wide and on a phone`, async (t) => {
+    for (const size of [{}, { width: 360, height: 740, hasTouch: true, isMobile: true }]) {
+      const { fake, page } = await visit(t, { colorScheme, contrast: contrast ?? "no-preference", reducedMotion: "reduce", ...size, prepare: (f) => f.conversation("A chat with a very long title that doesn't fit in any list at all") });
       const check = async (state) => {
         await accessible(page, `${state}, ${colorScheme}, ${size.width ?? 1280}`);
         await fits(page);
@@ -755,6 +755,23 @@ for (const colorScheme of ["light", "dark"]) {
       answer.write(`${MARKDOWN.slice(200)}\n\n${"y".repeat(300)}\n\n| ${"wide | ".repeat(20)}\n|${"---|".repeat(20)}\n| ${"cell cell | ".repeat(20)}`).complete();
       await page.locator(".turn[data-phase=completed]").waitFor();
       await check("done");
+      const next = async (text) => {
+        await composer(page).fill(text);
+        await page.getByRole("button", { name: "Send" }).click();
+        return fake.asked();
+      };
+      (await next("think")).think(`A thought that is long ${"z".repeat(300)}`).write("So").cut();
+      await seen(page.getByRole("button", { name: "Continue" }));
+      await page.locator(".thought summary").click();
+      await check("thought, cut");
+      (await next("call")).call("a_tool_with_a_name_that_is_long_and_longer_than_any_line_on_a_phone", `{"a": "${"v".repeat(300)}"}`);
+      await page.locator(".call summary").click();
+      await check("call");
+      (await next("fail")).write("Half").fail();
+      await seen(page.getByRole("button", { name: "Retry" }));
+      await page.getByRole("button", { name: "Details of this answer" }).last().click();
+      await page.getByRole("button", { name: "Edit message" }).first().click();
+      await check("failed, details, editing");
     }
   });
 }
