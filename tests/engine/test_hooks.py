@@ -7,6 +7,7 @@ engine's request looks preempted. vLLM's own values, no engine."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 from vllm import SamplingParams
+from vllm.parser.engine.adapters import ParserEngineReasoningAdapter
+from vllm.parser.engine.parser_engine import ReasoningEnd
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.output_processor import RequestState
 from vllm.v1.request import Request
@@ -147,6 +150,24 @@ class Thinker:
         return ids[ids.index(2) + 1 :]
 
 
+class EngineThinker(ParserEngineReasoningAdapter):
+    """One of vLLM's newer parsers: a call, the token 3, ends them too."""
+
+    def __init__(self) -> None: ...
+
+    @property
+    def reasoning_end_token_ids(self) -> frozenset[int]:
+        return frozenset({2, 3})
+
+    def is_reasoning_end(self, input_ids: Sequence[int]) -> bool:
+        return 2 in input_ids
+
+    def find_reasoning_end(self, token_ids: Sequence[int]) -> ReasoningEnd:
+        found = (n for n, id in enumerate(token_ids) if id in self.reasoning_end_token_ids)
+        offset = next(found, len(token_ids))
+        return ReasoningEnd(offset, token_ids[offset : offset + 1] == [3])
+
+
 @pytest.mark.parametrize(
     ("reasoner", "prompt", "ids", "bound"),
     [
@@ -155,10 +176,18 @@ class Thinker:
         (Thinker(), [9], [5, 6], []),
         (Thinker(), [9], [5, 2, 6], [6]),
         (Thinker(), [9, 2], [5, 6], [5, 6]),
+        (EngineThinker(), [9], [5, 6], []),
+        (EngineThinker(), [9], [5, 2, 6], [6]),
+        (EngineThinker(), [9], [5, 2], []),
+        (EngineThinker(), [9], [5, 3, 6], [3, 6]),
+        (EngineThinker(), [9, 2], [5, 6], [5, 6]),
     ],
 )
 def test_its_grammar_has_taken_those_of_its_tokens_that_it_binds(
-    reasoner: Thinker | None, prompt: list[int], ids: list[int], bound: list[int] | None
+    reasoner: Thinker | EngineThinker | None,
+    prompt: list[int],
+    ids: list[int],
+    bound: list[int] | None,
 ) -> None:
     install_hooks()
     taken = list[tuple[str, list[int]]]()
@@ -178,3 +207,6 @@ def test_its_grammar_has_taken_those_of_its_tokens_that_it_binds(
     )
     assert StructuredOutputManager._create_grammar(manager, asked) is grammar
     assert taken == ([] if bound is None else [("a", bound)])
+    if reasoner is not None and 2 not in prompt:
+        ended = asked.structured_output_request.reasoning_ended
+        assert ended == bool({2, 3}.intersection(ids))

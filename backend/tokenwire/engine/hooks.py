@@ -161,8 +161,9 @@ def _bound(manager: StructuredOutputManager, request: Request, ids: list[int]) -
         return ids
     if isinstance(reasoner, ParserEngineReasoningAdapter) and reasoner.reasoning_end_token_ids:
         end = reasoner.find_reasoning_end(ids)
-        asked.reasoning_ended = end is not None
-        return [] if end is None else ids[end.offset + (not end.implicit) :]
+        # It stands behind them all where none of them ends the thoughts.
+        asked.reasoning_ended = end is not None and end.offset < len(ids)
+        return ids[end.offset + (not end.implicit) :] if asked.reasoning_ended and end else []
     asked.reasoning_ended = reasoner.is_reasoning_end(ids)
     return reasoner.extract_content_ids(ids) if asked.reasoning_ended else []
 
