@@ -14,6 +14,7 @@ which door will show it.
     │   ├── InvalidStartingAfter        a cursor beyond the log
     │   ├── ContextLengthExceeded       the prompt is longer than the model's context
     │   ├── UnsupportedParameter        a standard field that this server does not implement
+    │   ├── NotContinuable              the response has ended in a way that nothing can follow
     │   └── NotSteered                  what should follow a steered response was refused, or ...
     │       ├── InvalidSteer            ... it isn't a message of the user
     │       ├── SteeringNotSupported    ... this response takes none
@@ -119,6 +120,9 @@ class ContextLengthExceeded(InvalidRequest): ...
 class UnsupportedParameter(InvalidRequest): ...
 
 
+class NotContinuable(InvalidRequest): ...
+
+
 class NotSteered(InvalidRequest): ...
 
 
@@ -202,6 +206,7 @@ ENDINGS: dict[type[TokenwireError], Ending] = {
     InvalidStartingAfter: Ending("invalid_starting_after", 400),
     ContextLengthExceeded: Ending("context_length_exceeded", 400),
     UnsupportedParameter: Ending("unsupported_parameter", 400),
+    NotContinuable: Ending("response_not_continuable", 400),
     NotSteered: Ending("successor_creation_failed", 400),
     InvalidSteer: Ending("invalid_input", 400),
     SteeringNotSupported: Ending("steering_not_supported", 400),

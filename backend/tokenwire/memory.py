@@ -15,7 +15,7 @@ from tokenwire.errors import (
     PreviousResponseNotFound,
     ServerError,
 )
-from tokenwire.generation.records import Unfinished
+from tokenwire.generation.records import Cut, Unfinished
 from tokenwire.history.values import (
     Ended,
     NewResponse,
@@ -111,6 +111,20 @@ class StoredRecords:
 
     async def get(self, user_id: str, response_id: str) -> dict[str, object] | None:
         return await _read(self._store.get(user_id, response_id))
+
+    async def cut(self, user_id: str, response_id: str) -> Cut | None:
+        found = await _read(self._store.cut(user_id, response_id))
+        if found is None:
+            return None
+        return Cut(
+            status=found.status,
+            resource=found.resource,
+            input=found.input,
+            output=found.output,
+            parent_id=found.previous_response_id,
+            plan=found.plan,
+            token_ids=found.token_ids,
+        )
 
     async def status(self, user_id: str, response_id: str) -> str | None:
         return await _read(self._store.status(user_id, response_id))

@@ -213,6 +213,26 @@ async def test_a_warm_up_reads_the_prompt_and_says_nothing(
     assert all(asked[0].priority > sampling.priority for sampling in asked[1:])
 
 
+async def test_a_cut_answer_is_gone_on_with(tmp_path: Path, kind: str) -> None:
+    def script(_text: str, sampling: Sampling) -> list[Delta | Exception]:
+        if sampling.max_tokens:
+            return [*say("One", finish=False), Delta(" two", (2,), "length")]
+        return say("One", " two", " three.")
+
+    async with _house_and_door(tmp_path, kind, ScriptedEngine(script)) as (_, door):
+        cut = (await door.create(input="Hi", max_output_tokens=2))[-1]["response"]
+        events = await door.create(tokenwire={"continues": cut["id"]})
+        final = events[-1]["response"]
+        (refused,) = await door.create(tokenwire={"continues": final["id"]})
+        assert await door.attach(str(final["id"]), 1) == events[2:]
+    assert numbers(events) == list(range(len(events)))
+    deltas = [event["delta"] for event in events if event["type"].endswith("text.delta")]
+    assert (deltas[0], "".join(deltas)) == ("One two", "One two three.")
+    assert (final["status"], final["tokenwire"]["continues"]) == ("completed", cut["id"])
+    error = refused["error"]
+    assert (error["code"], error["param"]) == ("response_not_continuable", "tokenwire.continues")
+
+
 async def test_an_answer_cut_at_its_length_says_so(tmp_path: Path, kind: str) -> None:
     engine = ScriptedEngine(
         lambda _text, _sampling: [

@@ -129,6 +129,20 @@ def test_a_request_that_says_nothing_has_the_defaults_of_its_model() -> None:
     assert long["max_tokens"] == 5
 
 
+def test_the_tokens_that_an_answer_was_begun_with_are_not_counted() -> None:
+    defaults: dict[str, float | int] = {"max_tokens": 12}
+    limits = EngineLimits(context_length=100, max_running=1, kv_tokens=100, defaults=defaults)
+
+    def bounds(**fields: Any) -> tuple[int, int]:
+        made = sampling_arguments(limits, Prompt((1, 2)), Sampling(**fields))
+        return made["min_tokens"], made["max_tokens"]
+
+    assert bounds(before=30) == (0, 42)
+    assert bounds(before=30, max_tokens=5, min_tokens=3) == (33, 35)
+    # All of it has to fit.
+    assert bounds(before=95, max_tokens=5, min_tokens=5) == (98, 98)
+
+
 @pytest.mark.parametrize("role", ["system", "developer"])
 def test_a_chat_without_instructions_gets_those_of_its_model(role: str) -> None:
     chat: list[JsonObject] = [{"role": "user", "content": "Hi"}]

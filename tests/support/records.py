@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tokenwire.errors import ConversationNotFound, NotSaved, PreviousResponseNotFound
-from tokenwire.generation.records import Beginning, Entry, Finish, Unfinished
+from tokenwire.generation.records import Beginning, Cut, Entry, Finish, Unfinished
 from tokenwire.wire.items import Item
 
 
@@ -119,6 +119,20 @@ class MemoryRecords:
     async def get(self, user_id: str, response_id: str) -> dict[str, object] | None:
         row = self._own(user_id, response_id)
         return row.resource if row else None
+
+    async def cut(self, user_id: str, response_id: str) -> Cut | None:
+        row = self._own(user_id, response_id)
+        if row is None:
+            return None
+        return Cut(
+            status=row.status,
+            resource=row.resource,
+            input=row.input,
+            output=row.finish.response.output if row.finish else [],
+            parent_id=row.parent_id,
+            plan=row.plan if row.status in ("incomplete", "cancelled") else None,
+            token_ids=list(row.finish.token_ids) if row.finish else [],
+        )
 
     async def status(self, user_id: str, response_id: str) -> str | None:
         row = self._own(user_id, response_id)

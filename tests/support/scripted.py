@@ -7,7 +7,7 @@ product never falls back to it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -50,6 +50,16 @@ def say(*words: str, finish: bool = True) -> list[Delta | Exception]:
     return deltas
 
 
+def bounded(steps: Sequence[Delta | Exception], sampling: Sampling) -> list[Delta | Exception]:
+    """The deltas, of a token each, as far as the answer may become: as a real engine ends one."""
+    bound = sampling.before + (sampling.max_tokens or len(steps))
+    if bound >= len(steps):
+        return [*steps]
+    last = steps[bound - 1]
+    assert isinstance(last, Delta)
+    return [*steps[: bound - 1], structs.replace(last, finish="length")]
+
+
 def said_again(deltas: list[Delta]) -> Delta:
     """The last delta, with all that those before it had said, without their ids."""
     return structs.replace(
@@ -60,11 +70,15 @@ def said_again(deltas: list[Delta]) -> Delta:
     )
 
 
+def _hello(_text: str, sampling: Sampling) -> list[Delta | Exception]:
+    return bounded(say("Hello", ", ", "world", "."), sampling)
+
+
 class ScriptedEngine:
     """Answers by `script(last text, sampling)`; holds before delta `hold_at` until `go`."""
 
     def __init__(self, script: Script | None = None, *, context: int = 1000) -> None:
-        self.script: Script = script or (lambda _text, _sampling: say("Hello", ", ", "world", "."))
+        self.script: Script = script or _hello
         self.limits = EngineLimits(
             context_length=context,
             max_running=8,

@@ -35,13 +35,13 @@ class Workshop:
     generations: Generations
     tasks: asyncio.TaskGroup
 
-    async def order(self, text: str = "Hi", asker: Asker = ANN, **fields: object) -> Generation:
+    async def order(self, text: str = "Hi", /, asker: Asker = ANN, **fields: object) -> Generation:
         """A create that makes a new response."""
         source = await self.generations.start(ask(text, **fields), asker)
         assert isinstance(source, Generation)
         return source
 
-    async def answer(self, text: str = "Hi", asker: Asker = ANN, **fields: object) -> Generation:
+    async def answer(self, text: str = "Hi", /, asker: Asker = ANN, **fields: object) -> Generation:
         """A create, to its end."""
         generation = await self.order(text, asker, **fields)
         await ended(generation)
@@ -51,7 +51,7 @@ class Workshop:
         return await self.generations.take_up(await self.records.unfinished())
 
 
-def ask(text: str = "Hi", **fields: object) -> Create:
+def ask(text: str = "Hi", /, **fields: object) -> Create:
     return parse_create({"input": text, **fields})
 
 

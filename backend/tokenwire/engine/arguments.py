@@ -143,7 +143,8 @@ def sampling_arguments(limits: EngineLimits, prompt: Prompt, sampling: Sampling)
     """The keywords of SamplingParams, complete: the model's defaults under what was asked for."""
     defaults = limits.defaults
     room = limits.context_length - len(prompt.token_ids)
-    wanted = sampling.max_tokens or defaults.get("max_tokens") or room
+    wanted = sampling.before + (sampling.max_tokens or defaults.get("max_tokens") or room)
+    least = sampling.min_tokens and sampling.before + sampling.min_tokens
     values: dict[str, Any] = dict(defaults)
     for name in _SAME_NAME:
         if (value := getattr(sampling, name)) is not None:
@@ -152,7 +153,7 @@ def sampling_arguments(limits: EngineLimits, prompt: Prompt, sampling: Sampling)
         "stop": list(sampling.stop) or None,
         "stop_token_ids": list(sampling.stop_token_ids) or None,
         "ignore_eos": sampling.ignore_eos,
-        "min_tokens": min(sampling.min_tokens, int(min(wanted, room))),
+        "min_tokens": min(least, int(min(wanted, room))),
         "max_tokens": int(min(wanted, room)),
         "skip_special_tokens": sampling.skip_special_tokens,
         "skip_clone": True,

@@ -94,7 +94,8 @@ class Prompt:
 class Sampling:
     """How to choose tokens. None means the model's own default; `max_tokens` None means up to the
     context. `logprobs`: how many of the likeliest tokens are told beside each that was chosen; None
-    tells of none.
+    tells of none. `before`: how many tokens of an answer that is resumed are counted neither for
+    `max_tokens` nor for `min_tokens`.
     """
 
     temperature: float | None = None
@@ -114,6 +115,7 @@ class Sampling:
     skip_special_tokens: bool = True
     priority: int = 0
     logprobs: int | None = None
+    before: int = 0
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -210,6 +210,8 @@ class Generation:
             self.response.status = "queued" if waiting else "in_progress"
             if not self._said.begun:
                 self._said.tell("created")
+            if self.order.kept is not None and not self._said.token_ids:
+                self._said.recall(self.order.kept)
             if self._ticket.position is not None:
                 self._notices.moved()
         self._watch.mark("begun")
@@ -311,9 +313,9 @@ class Generation:
             first, self._engine = self._engine is None, engine
             if first and self._begun.is_set():
                 self._start(engine)
-            done = tuple(self._said.token_ids)
+            done = tuple(self._said.token_ids) or (order.kept.token_ids if order.kept else ())
             resume = Resume(done) if done else None
-            await engine.generate(prompt, sampling_of(order.create), self.id, self._receive, resume)
+            await engine.generate(prompt, sampling_of(order), self.id, self._receive, resume)
 
     def _start(self, engine: Engine) -> None:
         self._watch.mark("started")
@@ -334,9 +336,10 @@ class Generation:
         if self.order.warms:
             return
         said = self._said
-        if delta.token_ids and not said.token_ids:
+        begins = len(said.token_ids) == self.order.kept_tokens
+        if delta.token_ids and begins:
             self._watch.mark("first_token")
-        first = said.silent
+        first = begins or said.silent
         said.add(delta)
         if said.pending and (first or said.pending >= FLUSH_CHARACTERS):
             said.flush()
@@ -372,7 +375,8 @@ class Generation:
         response.usage = usage(
             self._prompt_tokens, tokens, self._cached, self._newest.reasoning_tokens
         )
-        response.tokenwire = response.tokenwire | {"timing": self._watch.timings(tokens)}
+        made = tokens - self.order.kept_tokens
+        response.tokenwire = response.tokenwire | {"timing": self._watch.timings(made)}
         if self._stop_reason == "cancelled":
             freed_ms = self._watch.since("stopped")
             response.tokenwire = response.tokenwire | {"cancel": {"freed_ms": freed_ms}}
@@ -390,7 +394,7 @@ class Generation:
         return terminal
 
     def _finish(self, outcome: Outcome, last: list[Event]) -> Finish:
-        timing = self._watch.timings(len(self._said.token_ids))
+        timing = self._watch.timings(len(self._said.token_ids) - self.order.kept_tokens)
         return Finish(
             response=self.response,
             finish_reason=outcome.finish_reason,

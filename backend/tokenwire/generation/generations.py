@@ -145,6 +145,7 @@ class Generations:
     async def _accept(self, create: Create, asker: Asker) -> Generation | Replay:
         self._refuse_when_draining()
         order, parent_id, prompt = await self._intake.take(create, asker)
+        create = order.create
         # Again, as `close` ends only what it can see; from here to `_live` nothing waits.
         self._refuse_when_draining()
         response = new_response(
@@ -155,6 +156,7 @@ class Generations:
             store=create.store is not False,
         )
         response.previous_response_id = create.parent_id or parent_id
+        response.tokenwire = order.notes()
         engine = self._engines.ready(order.model)
         show_defaults(response, create, engine.limits if engine else None)
         generation = Generation(order, response, prompt, self._tools(order.model))

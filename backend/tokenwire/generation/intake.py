@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokenwire.errors import InvalidRequest, PreviousResponseNotFound, ServerError
+from tokenwire.generation.continuing import continued
 from tokenwire.generation.ids import named
 from tokenwire.generation.orders import Order, render
 from tokenwire.wire.items import CALLS, OUTPUTS
@@ -89,6 +90,18 @@ class Intake:
 
     async def _order(self, create: Create, asker: Asker) -> tuple[Order, str | None]:
         """The order, and its stored parent."""
+        if create.continues is None:
+            order, parent_id = await self._new(create, asker)
+        else:
+            model = self._engines.resolve(create.model) if create.model else None
+            order, parent_id = await continued(create, asker, self._records, model)
+        # Also of a model that would have to be loaded for it, which takes a while.
+        state = self._engines.state(self._engines.resolve(order.model))
+        state.refuse_missing()
+        state.info.capabilities.check(order.form())
+        return order, parent_id
+
+    async def _new(self, create: Create, asker: Asker) -> tuple[Order, str | None]:
         model = self._engines.resolve(create.model)
         context, parent_id = await self._context(create, asker)
         _check_calls(context, create.items)
@@ -101,10 +114,6 @@ class Intake:
             # What is only read ahead is of no use to who has gone.
             durable=bool(create.background) or (asker.durable and create.generate is not False),
         )
-        # Also of a model that would have to be loaded for it, which takes a while.
-        state = self._engines.state(model)
-        state.refuse_missing()
-        state.info.capabilities.check(order.form())
         return order, parent_id
 
     async def _context(self, create: Create, asker: Asker) -> tuple[list[Item], str | None]:

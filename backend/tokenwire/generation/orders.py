@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from tokenwire.engine.base import Engine, EngineLimits, Form, Prompt, Sampling
+from tokenwire.engine.base import Delta, Engine, EngineLimits, Form, Prompt, Sampling
 from tokenwire.errors import ContextLengthExceeded
 from tokenwire.wire.commands import Create
+from tokenwire.wire.continuing import FIELD
 from tokenwire.wire.messages import Message, chat_messages
 from tokenwire.wire.offered import offer
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokenwire.wire.events import Response
     from tokenwire.wire.items import Item
 
@@ -26,6 +29,18 @@ if TYPE_CHECKING:
 CHARACTERS_PER_TOKEN_MAX = 128
 # Warming up gives way to whatever is answered (vLLM: the lower goes first).
 WARM_PRIORITY = 1 << 20
+NOTHING = Delta("")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an answer begins with that goes on with another: all tokens of that, `told`, which is
+    said whatever follows, and `held`, the end of its text, which may be read otherwise.
+    """
+
+    token_ids: tuple[int, ...]
+    told: tuple[Delta, ...] = ()
+    held: Delta = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +53,17 @@ class Order:
     context: list[Item]
     input: list[Item]
     durable: bool
+    kept: Kept | None = None
+
+    @property
+    def kept_tokens(self) -> int:
+        return len(self.kept.token_ids) if self.kept else 0
+
+    def notes(self) -> dict[str, object]:
+        """What is said of what it begins with, beside its response."""
+        if self.kept is None:
+            return {}
+        return {"continues": self.create.continues, "kept_tokens": self.kept_tokens}
 
     @property
     def warms(self) -> bool:
@@ -87,24 +113,21 @@ class Order:
 
 async def render(engine: Engine, order: Order) -> Prompt:
     """The prompt of an order. Raises ContextLengthExceeded when no token of an answer would fit."""
-    context = engine.limits.context_length
-    order.check_size(context)
-    messages, form = order.messages(), order.form()
+    order.check_size(engine.limits.context_length)
     if order.create.truncation == "auto":
-        return await _render_end(engine, messages, form, order.create.max_output_tokens)
-    prompt = await engine.render(messages, form)
-    if len(prompt.token_ids) >= context:
-        raise _too_long(len(prompt.token_ids), context)
+        return await _render_end(engine, order)
+    prompt = await engine.render(order.messages(), order.form())
+    if len(prompt.token_ids) >= engine.limits.context_length - order.kept_tokens:
+        raise _too_long(prompt, engine, order)
     return prompt
 
 
-async def _render_end(
-    engine: Engine, messages: list[Message], form: Form, wanted: int | None
-) -> Prompt:
-    """With as few of the oldest turns left out as leaves room for an answer of `wanted` tokens, or
-    of a quarter of the context.
+async def _render_end(engine: Engine, order: Order) -> Prompt:
+    """With as few of the oldest turns left out as leaves room for an answer of as many tokens as it
+    wants, or of a quarter of the context.
     """
-    context = engine.limits.context_length
+    context = engine.limits.context_length - order.kept_tokens
+    messages, form, wanted = order.messages(), order.form(), order.create.max_output_tokens
     room = context - max(1, min(wanted or context // 4, context // 2))
     starts = turns(messages)
     head = messages[: starts[0]]
@@ -127,7 +150,7 @@ async def _render_end(
         else:
             low = middle + 1
     if fits is None:
-        raise _too_long(len(prompt.token_ids), context)
+        raise _too_long(prompt, engine, order)
     return fits
 
 
@@ -141,7 +164,14 @@ def _characters(message: Message) -> int:
     return len(str(message["content"])) + len(str(message.get("tool_calls", "")))
 
 
-def _too_long(tokens: int, context: int) -> ContextLengthExceeded:
+def _too_long(prompt: Prompt, engine: Engine, order: Order) -> ContextLengthExceeded:
+    tokens, context = len(prompt.token_ids), engine.limits.context_length
+    if (kept := order.kept_tokens) and tokens < context:
+        return ContextLengthExceeded(
+            f"The prompt has {tokens} tokens and the answer so far {kept}; this model's context is "
+            f"{context}.",
+            param=FIELD,
+        )
     return ContextLengthExceeded(
         f"The prompt has {tokens} tokens; this model's context is {context}.", param="input"
     )
@@ -151,14 +181,28 @@ def plan_of(order: Order, item_id: str) -> dict[str, object]:
     """What `order_of` needs after a restart, as JSON, but for what is stored beside it."""
     create = msgspec.to_builtins(order.create)
     create.pop("input", None)
-    return {"create": create, "model": order.model, "item": item_id}
+    return {
+        "create": create,
+        "model": order.model,
+        "item": item_id,
+        "kept": order.kept_tokens,
+    }
 
 
 def order_of(
-    plan: dict[str, object], user_id: str, context: list[Item], own: list[Item], *, durable: bool
+    plan: dict[str, object],
+    user_id: str,
+    context: list[Item],
+    own: list[Item],
+    token_ids: Sequence[int],
+    *,
+    durable: bool,
 ) -> tuple[Order, str]:
-    """The order of a plan, and its item's id. Raises msgspec.ValidationError for a strange plan."""
+    """The order of a plan, and its item's id. `token_ids`: those of the answer so far, with what it
+    was begun with. Raises msgspec.ValidationError for a strange plan.
+    """
     parts = msgspec.convert(plan, _Plan)
+    kept = tuple(token_ids[: parts.kept])
     order = Order(
         create=parts.create,
         user_id=user_id,
@@ -166,6 +210,7 @@ def order_of(
         context=context,
         input=own,
         durable=durable,
+        kept=Kept(kept) if kept else None,
     )
     return order, parts.item
 
@@ -174,6 +219,7 @@ class _Plan(msgspec.Struct):
     create: Create
     model: str
     item: str
+    kept: int = 0
 
 
 def show_defaults(response: Response, create: Create, limits: EngineLimits | None) -> None:
@@ -185,9 +231,9 @@ def show_defaults(response: Response, create: Create, limits: EngineLimits | Non
         response.top_p = float(defaults.get("top_p", 1.0))
 
 
-def sampling_of(create: Create) -> Sampling:
+def sampling_of(order: Order) -> Sampling:
+    create, warms = order.create, order.warms
     bias = create.logit_bias
-    warms = create.generate is False
     return Sampling(
         temperature=create.temperature,
         top_p=create.top_p,
@@ -199,6 +245,7 @@ def sampling_of(create: Create) -> Sampling:
         ignore_eos=bool(create.ignore_eos),
         min_tokens=0 if warms else create.min_tokens or 0,
         max_tokens=1 if warms else create.max_output_tokens,
+        before=order.kept_tokens,
         repetition_penalty=create.repetition_penalty,
         presence_penalty=create.presence_penalty,
         frequency_penalty=create.frequency_penalty,

@@ -86,6 +86,21 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A response as it is stored. Its `plan` and `token_ids` are kept where it was cut: to go on
+    with.
+    """
+
+    status: str
+    resource: dict[str, object]
+    input: list[Item]
+    output: list[Item]
+    parent_id: str | None
+    plan: dict[str, object] | None
+    token_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """A response that ended. `events[n]` is the JSON of the event numbered n; times in
     milliseconds. `keeps_key` false: whoever sends its create again gets another response.
@@ -131,6 +146,10 @@ class Records(Protocol):
         ...
 
     async def get(self, user_id: str, response_id: str) -> dict[str, object] | None: ...
+
+    async def cut(self, user_id: str, response_id: str) -> Cut | None:
+        """A response with what it takes to go on with it, if it was cut."""
+        ...
 
     async def status(self, user_id: str, response_id: str) -> str | None: ...
 

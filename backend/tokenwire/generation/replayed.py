@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokenwire.engine.base import Call, Delta
+from tokenwire.errors import ServerError
 
 
 if TYPE_CHECKING:
@@ -36,15 +37,24 @@ def joined(deltas: Sequence[Delta]) -> list[Delta]:
 
 
 class Replayed:
-    """What was `told` before the server ended, to be taken from what the engine says again."""
+    """What was `told` before the server ended, to be taken from what the engine says again. `sure`:
+    that it says the same again.
+    """
 
-    def __init__(self, told: Sequence[Told]) -> None:
+    def __init__(self, told: Sequence[Told], *, sure: bool = True) -> None:
+        self._unproved = None if sure else (_said(told, "message"), _said(told, "reasoning"))
         self._text = _length(told, "message")
         self._reasoning = _length(told, "reasoning")
         self._calls = {item.call: len(item.text) for item in told if item.calls}
 
     def left_of(self, delta: Delta) -> Delta:
-        """What is new of a delta; the last that was told may end in its midst."""
+        """What is new of a delta; the last that was told may end in its midst. Raises ServerError
+        where what was told is not what is said again.
+        """
+        if (told := self._unproved) is not None and (delta.token_ids or size_of(delta)):
+            self._unproved = None
+            if not (delta.text.startswith(told[0]) and delta.reasoning.startswith(told[1])):
+                raise ServerError("The answer so far is not read as it was: ask again.")
         text, reasoning = delta.text[self._text :], delta.reasoning[self._reasoning :]
         self._text -= len(delta.text) - len(text)
         self._reasoning -= len(delta.reasoning) - len(reasoning)
@@ -67,8 +77,12 @@ class Replayed:
         return Call(call.index, arguments) if arguments else None
 
 
+def _said(told: Sequence[Told], kind: str) -> str:
+    return "".join(item.text for item in told if item.kind == kind)
+
+
 def _length(told: Sequence[Told], kind: str) -> int:
-    return sum(len(item.text) for item in told if item.kind == kind)
+    return len(_said(told, kind))
 
 
 def _pieces(delta: Delta) -> list[Delta]:

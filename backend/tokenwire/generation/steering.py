@@ -114,7 +114,8 @@ class Steering:
 
     async def start(self, create: Create, asker: Asker) -> Generation | Replay:
         """`Generations.start`, with what waits for the create's parent said first."""
-        parent_id = await self._generations.parent(create, asker) if self._waiting else None
+        asks = self._waiting and create.continues is None
+        parent_id = await self._generations.parent(create, asker) if asks else None
         key = (asker.user_id, parent_id or "")
         # Taken before anything is waited for: two creates must not both say it.
         if (waiting := self._waiting.pop(key, None)) is None:

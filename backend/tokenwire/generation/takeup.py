@@ -7,12 +7,14 @@ journal looks like on disk and when the server stopped.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tokenwire.engine.base import Prompt
 from tokenwire.errors import ModelNotFound, ServerError
+from tokenwire.generation.continuing import kept_again
 from tokenwire.generation.generation import Generation, Past, Tools
 from tokenwire.generation.ids import new_id
 from tokenwire.generation.orders import Order, order_of
@@ -66,7 +68,7 @@ async def _order(
         if left.prompt is None and left.parent_id is not None:
             context = await records.chain(left.user_id, left.parent_id) or []
         order, item_id = order_of(
-            left.plan, left.user_id, context, left.input, durable=left.durable
+            left.plan, left.user_id, context, left.input, left.token_ids, durable=left.durable
         )
         if not left.durable:
             return order, item_id, interrupted
@@ -74,6 +76,9 @@ async def _order(
             lost = ServerError(f"The server ended {MAX_ATTEMPTS} times while it went on with this.")
             return order, item_id, failed(lost)
         engines.resolve(order.model)
+        if order.create.continues is not None and order.kept is None:
+            # It ended before what it was to begin with was written down.
+            order = replace(order, kept=await kept_again(order, records))
     except ModelNotFound as error:
         return _bare(left, response), new_id("msg"), failed(error)
     except Exception:  # whatever it is, the others must go on

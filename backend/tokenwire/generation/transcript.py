@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tokenwire.engine.base import Delta
     from tokenwire.generation.journal import Journal
+    from tokenwire.generation.orders import Kept
     from tokenwire.generation.outcome import Outcome
     from tokenwire.wire.events import Event, Response
 
@@ -54,6 +55,7 @@ class Transcript:
         self._only_text = True
         self._fresh = array("i")
         self._held = False
+        self._unsure: Delta | None = None
         self.prompt: Sequence[int] | None = None
 
     @property
@@ -103,6 +105,7 @@ class Transcript:
         """
         self.token_ids.extend(delta.token_ids)
         self._fresh.extend(delta.token_ids)
+        self._unsure = None
         self._held = self._held or delta.finish is not None
         if self._inputs is not None:
             delta = self._inputs.told(delta)
@@ -121,6 +124,16 @@ class Transcript:
     def pending(self) -> int:
         """Characters that were collected and not said."""
         return self._pending_size
+
+    def recall(self, kept: Kept) -> None:
+        """Say what the answer begins with, before anything of it is made."""
+        self.token_ids.extend(kept.token_ids)
+        self._fresh.extend(kept.token_ids)
+        self._unsure = kept.held
+        self._pending = [delta for delta in kept.told if size_of(delta)]
+        self._only_text = False
+        self.flush()
+        self._replayed = Replayed(self._narrator.items, sure=False)
 
     def flush(self) -> None:
         """Number what is pending and say it."""
@@ -144,6 +157,8 @@ class Transcript:
         opening = [] if self.begun else [self._narrator.lifecycle("created")]
         if silent:
             return opening
+        if self._unsure is not None:  # nothing came after it
+            self._pending, self._only_text = [self._unsure], False
         status = "completed" if outcome.status == "completed" else "incomplete"
         return [*opening, *self._told(), *self._narrator.closing(status)]
 

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, literal, or_, select
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from tokenwire.history import conversations
 from tokenwire.history.prepared import Prepared, to_json
@@ -25,6 +36,18 @@ _INSERT = Prepared(
     insert(item), ["id", "response_pk", "idx", "direction", "type", "status", "text", "data"]
 )
 _DELETE = delete(item).where(item.c.pk == bindparam("which"))
+# What a model said is in its tokens too, and must not be gone on with once it is deleted.
+_FORGET = (
+    update(response)
+    .where(
+        response.c.pk.in_(
+            select(item.c.response_pk).where(
+                item.c.pk == bindparam("which"), item.c.direction == "out"
+            )
+        )
+    )
+    .values(token_ids=None, plan=None)
+)
 
 _leaf = (
     select(response.c.pk, response.c.previous_pk, literal(0).label("depth"))
@@ -105,6 +128,7 @@ def remove(connection: Connection, user_id: str, conversation_id: str, item_id: 
     if any(place.running for place in places):
         raise StillRunning(conversation_id)
     for place in places:
+        connection.execute(_FORGET, {"which": place.pk})
         connection.execute(_DELETE, {"which": place.pk})
     return bool(places)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, case, insert, null, select, update
 
 from tokenwire.history import items
 from tokenwire.history.packing import pack_events, pack_token_ids, unpack_events
@@ -25,6 +25,9 @@ from tokenwire.history.values import (
     UnknownUser,
 )
 
+
+# How an answer ends that can be gone on with.
+_CUT = ("incomplete", "cancelled")
 
 _same = response.alias()
 _previous = response.alias()
@@ -63,11 +66,13 @@ _INSERT = Prepared(
 _INSERT_LOG = Prepared(insert(response_log), ["response_pk", "events"])
 _UPDATE_CONVERSATION = update(conversation).where(conversation.c.pk == bindparam("which"))
 _FINISH = Prepared(
-    update(response).where(response.c.pk == bindparam("which"), is_running),
+    update(response)
+    .where(response.c.pk == bindparam("which"), is_running)
+    .values(plan=case((bindparam("cut"), response.c.plan), else_=null())),
     [
         *("status", "finish_reason", "resource", "last_seq", "prompt_tokens", "cached_tokens"),
         *("completion_tokens", "queued_ms", "ttft_ms", "decode_ms", "token_ids", "seed"),
-        *("done_ms", "plan"),
+        "done_ms",
     ],
 )
 _FREE_KEY = Prepared(
@@ -160,7 +165,7 @@ def finish(connection: Connection, ended: Ended) -> None:
         "token_ids": pack_token_ids(ended.token_ids),
         "seed": ended.seed,
         "done_ms": ended.done_ms,
-        "plan": None,
+        "cut": ended.status in _CUT,
     }
     _FINISH.run(connection, change)
     if not ended.keeps_key:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tokenwire.history import (
     conversations,
+    cut,
     database,
     given,
     items,
@@ -30,6 +31,7 @@ from tokenwire.history.packing import pack_entries
 from tokenwire.history.values import (
     Changes,
     Conversation,
+    Cut,
     Ended,
     Exchange,
     Fields,
@@ -155,6 +157,10 @@ class Store:
 
     async def status(self, user_id: str, response_id: str) -> str | None:
         return await self._read(lambda c: responses.status(c, user_id, response_id))
+
+    async def cut(self, user_id: str, response_id: str) -> Cut | None:
+        """A response with what it takes to go on with it, if it was cut."""
+        return await self._read(lambda c: cut.find(c, user_id, response_id))
 
     async def delete(self, user_id: str, response_id: str) -> bool:
         """Delete a response and all that goes on from it. False: there is none. `SaveFailed`."""

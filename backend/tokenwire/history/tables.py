@@ -121,7 +121,8 @@ class Response(Row, table=True):
     seed: int | None
     created_ms: int
     done_ms: int | None
-    # While it runs: what its maker needs to go on with it, and how often that was tried in a row.
+    # While it runs, and where it was cut: what its maker needs to go on with it; and how often that
+    # was tried in a row.
     plan: dict[str, object] | None = Field(sa_type=JSON(none_as_null=True))
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 

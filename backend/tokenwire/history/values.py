@@ -158,8 +158,8 @@ class Hit:
 class NewResponse:
     """A response as it begins: its JSON without output, and its input items, each with an "id".
 
-    `model` is empty where none of ours makes it. `plan` is what its maker needs to go on with it
-    after a restart; nobody else reads it.
+    `model` is empty where none of ours makes it. `plan` is what its maker needs to go on with it,
+    after a restart or when it was cut; nobody else reads it.
     """
 
     id: str
@@ -173,6 +173,21 @@ class NewResponse:
     durable: bool
     created_ms: int
     plan: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A response as it stands, its items beside its JSON. `plan` and `token_ids` are those of one
+    that was cut, and of which nothing was deleted.
+    """
+
+    status: str
+    resource: JsonObject
+    input: list[JsonObject]
+    output: list[JsonObject]
+    previous_response_id: str | None
+    plan: JsonObject | None
+    token_ids: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class ResponseNotes(Struct, kw_only=True):
     seed: int | UnsetType = UNSET
     warm_tokens: int | UnsetType = UNSET
     given: bool | UnsetType = UNSET
+    continues: str | UnsetType = UNSET
+    kept_tokens: int | UnsetType = UNSET
 
 
 class Failure(Struct, kw_only=True):

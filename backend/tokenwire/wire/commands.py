@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tokenwire.errors import InvalidJson, InvalidRequest, InvalidStreamId, UnknownEventType
 from tokenwire.wire.checked import JsonObject, convert, decode_object
+from tokenwire.wire.continuing import check_bare, keep_given
 from tokenwire.wire.inputs import InputItems
 from tokenwire.wire.items import Item, canonical_input
 from tokenwire.wire.schema import shown_as
@@ -35,7 +36,7 @@ _TOKEN_ID: Final = re.compile(r"[0-9]{1,10}\Z")
 MAX_STOPS: Final = 16
 LOGPROBS: Final = "message.output_text.logprobs"
 # Without an input there may still be something to read, or to go on from.
-ENOUGH: Final = ("input", "generate", "prompt_cache_options", "previous_response_id")
+ENOUGH: Final = ("input", "generate", "prompt_cache_options", "previous_response_id", "tokenwire")
 # What a chat template gets from us: a client that sets it would not get what it asked for.
 _TEMPLATE_OWN: Final = ("tools", "messages", "documents", "add_generation_prompt", "tokenize")
 
@@ -84,10 +85,13 @@ class ConversationRef(msgspec.Struct):
 
 
 class TokenwireFields(msgspec.Struct, kw_only=True):
-    """Our own fields of a create. `raw`: the input is the prompt, without a chat template."""
+    """Our own fields of a create. `raw`: the input is the prompt, without a chat template.
+    `continues`: the cut response that is gone on with.
+    """
 
     raw: bool = False
     idempotency_key: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    continues: ShortText | None = None
 
 
 class CacheFields(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -155,6 +159,10 @@ class Create(SamplingFields, kw_only=True):
     @property
     def idempotency_key(self) -> str | None:
         return self.tokenwire.idempotency_key if self.tokenwire else None
+
+    @property
+    def continues(self) -> str | None:
+        return self.tokenwire.continues if self.tokenwire else None
 
     @property
     def wants_logprobs(self) -> bool:
@@ -230,13 +238,17 @@ def parse_create(body: JsonObject) -> Create:
     if create.prompt_cache_options is not None and create.prompt_cache_options.prewarm:
         create.generate = False
     bare = create.generate is False or create.parent_id is not None
-    if bare and (create.input is UNSET or create.input == []):
+    if create.continues is not None:
+        check_bare(create)
+    elif bare and (create.input is UNSET or create.input == []):
         create.input = []
     elif create.input is UNSET:
         raise InvalidRequest("`input` is required.", param="input")
     else:
         create.input = [*canonical_input(create.input)]
     check_create(create)
+    if create.continues is not None:
+        keep_given(create, body)
     return create
 
 

@@ -44,6 +44,7 @@ MEANINGS: Final = {
     "service_tier": "Accepted; there is one.",
     "tokenwire": "What this server adds to the standard.",
     "raw": "The input is the prompt, without the model's chat template.",
+    "continues": "The id of a cut response: go on with its last token, in its place.",
     "idempotency_key": "The same key gives the response that has it already.",
     # How tokens are chosen
     "temperature": "How freely tokens are chosen: 0 takes the likeliest.",

@@ -64,5 +64,5 @@ def successor(create: Create, response_id: str, items: list[Item]) -> Create:
         input=cast("list[object]", items),
         previous_response_id=response_id,
         continue_final_message=None,
-        tokenwire=msgspec.structs.replace(own, idempotency_key=None) if own else None,
+        tokenwire=own and msgspec.structs.replace(own, idempotency_key=None, continues=None),
     )
