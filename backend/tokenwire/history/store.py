@@ -81,9 +81,8 @@ class Store:
         return store
 
     async def run(self) -> None:
-        """Return once the store is closed; raise what ended its writer otherwise.
-
-        For the root task group, so that a broken writer is not found out by the next chat only.
+        """Return once the store is closed; raise what ended its writer otherwise. For the root task
+        group, so that a broken writer is not found out by the next chat only.
         """
         await self._writer.ended()
 
@@ -97,8 +96,7 @@ class Store:
 
     async def user(self, user_id: str, *, name: str) -> User:
         """The user of this id; made, with this name, if there is none."""
-        found = await self._read(lambda c: users.find(c, user_id))
-        now_ms = _now_ms()
+        found, now_ms = await self._read(lambda c: users.find(c, user_id)), _now_ms()
         return found or await self._writer.write(
             lambda c: users.find_or_create(c, user_id, name, now_ms)
         )
