@@ -40,7 +40,7 @@ from tokenwire.engine.progress import FAILED, PROGRESS_KEY
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from vllm.config import ModelConfig, VllmConfig
 
@@ -112,19 +112,25 @@ def _reporter(config: VllmConfig) -> _Reporter:
     return _Reporter(path if isinstance(path, str) else None)
 
 
-def _tell_failures() -> None:
-    """Let an engine process that can't start tell the server why: vLLM tells its log alone."""
-    original = EngineCoreProc.__init__
+def _tell_failures(process: Any) -> None:
+    """Let a process that can't start tell the server why: vLLM tells its log alone."""
+    original = process.__init__
 
     @functools.wraps(original)
-    def init(self: EngineCoreProc, vllm_config: VllmConfig, *args: Any, **kwargs: Any) -> None:
+    def init(self: Any, vllm_config: VllmConfig, *args: Any, **kwargs: Any) -> None:
         try:
             original(self, vllm_config, *args, **kwargs)
         except Exception as error:
             _reporter(vllm_config).failed(error)
             raise
 
-    EngineCoreProc.__init__ = init
+    process.__init__ = init
+
+
+def _watch_loading(report: _Reporter) -> None:
+    """In the process that loads the weights."""
+    _count_weight_bytes(report)
+    _miss_weights()
 
 
 def _miss_weights() -> None:
@@ -180,8 +186,6 @@ class _WatchedExecutor(Executor):
         die_with_server()
         install_hooks()
         self._report = _reporter(self.vllm_config)
-        _count_weight_bytes(self._report)
-        _miss_weights()
         self._report("init_device")
         super()._init_executor()  # pyright: ignore[reportAbstractUsage] - it is vLLM's, by the class
 
@@ -201,6 +205,10 @@ class _WatchedExecutor(Executor):
 class TokenwireExecutor(_WatchedExecutor, UniProcExecutor):
     """vLLM's single-process executor with our stages around its own."""
 
+    def _init_executor(self) -> None:
+        _watch_loading(_reporter(self.vllm_config))
+        super()._init_executor()
+
 
 class TokenwireParallelExecutor(_WatchedExecutor, MultiprocExecutor):
     """vLLM's executor of a process for each rank, with the same."""
@@ -211,25 +219,27 @@ class TokenwireParallelExecutor(_WatchedExecutor, MultiprocExecutor):
             # once. vLLM asks for a fresh one, which imports everything again.
             extra: Any = self.vllm_config.additional_config
             os.environ[START_METHOD] = extra[ENVIRONMENT_KEY].get(START_METHOD, "fork")
-        WorkerProc.worker_main = staticmethod(_own_worker(WorkerProc.worker_main))
+        WorkerProc.worker_main = staticmethod(run_worker)
         super()._init_executor()
         if current_platform.is_cpu():
             self.collective_rpc(_unname_shared_memory)
             self.collective_rpc(_make_room_for_input)
 
 
-def _own_worker(run: Callable[..., None]) -> Callable[..., None]:
-    # wraps() keeps __qualname__ and __module__: where workers are spawned, the name is what
-    # travels, and it is vLLM's own function that is found by it. `worker.py` sees to those.
-    @functools.wraps(run)
-    def worker_main(*args: Any, **kwargs: Any) -> None:
-        die_with_server()
-        _Reporter.silent = kwargs["rank"] > 0
-        if current_platform.is_cpu():
-            _bind(kwargs["vllm_config"], kwargs["local_rank"])
-        run(*args, **kwargs)
+_run_worker = WorkerProc.worker_main
 
-    return worker_main
+
+def run_worker(*args: Any, **kwargs: Any) -> None:
+    """A rank's process. A spawned one finds this by its name, and with it all that this file does
+    as it is imported.
+    """
+    config: VllmConfig = kwargs["vllm_config"]
+    die_with_server()
+    _Reporter.silent = kwargs["rank"] > 0
+    _watch_loading(_reporter(config))
+    if current_platform.is_cpu():
+        _bind(config, kwargs["local_rank"])
+    _run_worker(*args, **kwargs)
 
 
 def _unname_shared_memory(_: object) -> None:
@@ -262,4 +272,5 @@ def _bind(config: VllmConfig, local_rank: int) -> None:
 
 
 # At the import: in a process that vLLM has spawned, nothing of ours runs before it.
-_tell_failures()
+_tell_failures(EngineCoreProc)
+_tell_failures(WorkerProc)

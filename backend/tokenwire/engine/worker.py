@@ -2,8 +2,8 @@
 class in it, which it mixes into its own.
 
 What the engine process does for itself at its start is done here, in the process that runs the
-model: it dies with the one that started it, and goes on with answers that were begun before. It
-refuses to know which rank it has.
+model, whoever has started that: it dies with its parent, and goes on with answers that were begun
+before. It refuses to know which rank it has.
 """
 
 from __future__ import annotations
