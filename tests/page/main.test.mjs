@@ -84,6 +84,34 @@ test("a stop keeps the text, says so, and survives a reload", async (t) => {
   assert.equal(await page.locator(".turn").count(), 2);
 });
 
+test("a stopped answer is gone on with where it was", async (t) => {
+  const page = await underway(() => visit(t));
+  await page.keyboard.press("Escape");
+  await page.getByText("Stopped", { exact: true }).waitFor();
+  const cut = plain(await answers(page).first().textContent());
+  await page.reload();
+  await page.getByRole("button", { name: "Continue", exact: true }).click();
+  await page.waitForFunction((length) => (document.querySelector(".answer .md")?.textContent.length ?? 0) > length, (await answers(page).first().textContent()).length + 20, { polling: "raf" });
+  await page.keyboard.press("Escape");
+  await page.getByText("Stopped", { exact: true }).waitFor();
+  const whole = plain(await answers(page).first().textContent());
+  assert.ok(whole.startsWith(cut) && whole.length > cut.length, `${cut} became ${whole}`);
+  await page.getByRole("button", { name: "Previous version of this answer", exact: true }).click();
+  await page.getByRole("group", { name: "Versions of this answer" }).getByText("1/2").waitFor();
+  assert.equal(plain(await answers(page).first().textContent()), cut);
+});
+
+test("what is said to an answer while it is written cuts it, and another goes on", async (t) => {
+  const page = await underway(() => visit(t));
+  await say(page, "What can you do?");
+  await page.locator(".turn[data-phase=steered]").waitFor();
+  await page.locator(".turn").nth(1).waitFor();
+  await begun(page, 1);
+  assert.deepEqual(await page.locator(".said").allTextContents(), ["Count from 1 to 200.", "What can you do?"]);
+  await page.keyboard.press("Escape");
+  await page.getByText("Stopped", { exact: true }).waitFor();
+});
+
 test("a reload in the middle of an answer shows all of it and goes on", async (t) => {
   const page = await visit(t);
   await say(page, "Tell me a long story about Ada and a dragon");
