@@ -16,7 +16,7 @@ const { lex } = await import("../../frontend/js/md/lexer.js");
 const { createStream } = await import("../../frontend/js/md/stream.js");
 const { ABOVE, outline } = await import("../../frontend/js/md/outline.js");
 const { blocks, safeUrl } = await import("../../frontend/js/md/render.js");
-const { nodesOf } = await import("../../frontend/js/md/highlight.js");
+const { nodesOf, pieces } = await import("../../frontend/js/md/highlight.js");
 const { repair } = await import("../../frontend/js/md/repair.js");
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 
@@ -150,6 +150,16 @@ test("the highlighter's markup becomes nodes with the same text", () => {
   root.append(...nodesOf('<span class="hljs-keyword">if</span> (a &lt; <span class="x">b<span class="y">&amp;</span></span>) &#x27;q&#x27;'));
   assert.equal(root.textContent, "if (a < b&) 'q'");
   assert.equal(root.childNodes.filter((n) => n instanceof MiniElement).length, 2);
+});
+
+test("long code is coloured in pieces that begin at lines, at the top of the code where they can", () => {
+  const part = `def f():\n${"    x = 1\n".repeat(300)}`;
+  const code = [part, part, part, "x\n".repeat(5_000)].join("\n");
+  const cut = pieces(code);
+  assert.equal(cut.join(""), code);
+  assert.ok(cut.length > 3 && cut.every((piece) => piece.length <= 6_000), cut.map((piece) => piece.length).join());
+  assert.ok(cut.slice(0, 3).every((piece) => piece.startsWith("def")));
+  assert.deepEqual(pieces("short"), ["short"]);
 });
 
 test("half-written marks are hidden or closed while they are written", () => {

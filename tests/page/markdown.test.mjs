@@ -1,6 +1,6 @@
 /**
  * The Markdown of the page in a real browser, under its real policy: whatever way a text is cut, the nodes
- * at the end are those of one piece.
+ * at the end are those of one piece; what formulas can do; and what hostile texts can't.
  */
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -8,11 +8,15 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startFake } from "../frontend/fake_server.mjs";
+import { HOSTILE, tiresome } from "../frontend/hostile.mjs";
 import { accessible, answers, fits, launch, open, say } from "./browser.mjs";
 import { furnish } from "./workbench.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const SEEDS = 500;
+/** What 10,000 letters may take, on a machine that does other things as well: at once, and in all. */
+const FREEZE_MS = 600;
+const TEXT_MS = 8_000;
 
 let browser, fake;
 before(async () => {
@@ -203,6 +207,79 @@ test("a formula reaches nothing outside its box", async (t) => {
     if (index >= refused.length || /^.(href|url)/.test(source)) assert.ok(set, `${source} was not set`);
     else assert.ok(!set, `${source} was set`);
   }
+});
+
+test("a hostile text makes no script, no request, no link but to a web page, and the console stays empty", async (t) => {
+  const { page, answer } = await answering(t);
+  const [requests, messages] = [[], []];
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("console", (message) => messages.push(message.text()));
+  page.on("dialog", (dialog) => dialog.dismiss());
+  // Piece by piece, so that what is half there is drawn as well.
+  for (const text of HOSTILE) {
+    for (let at = 0; at < text.length; at += 9) answer.write(text.slice(at, at + 9));
+    answer.write("\n\n***\n\n");
+    await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
+  }
+  answer.complete();
+  await page.locator(".turn[data-phase=completed]").waitFor();
+  await page.waitForTimeout(1_500);
+  const found = await page.evaluate(() => {
+    const root = document.querySelector(".answer .md");
+    const list = (selector) => [...root.querySelectorAll(selector)].map((node) => node.outerHTML.slice(0, 200));
+    return {
+      hacked: globalThis.hacked ?? null,
+      elements: list("script, img, iframe, object, embed, link, meta, base, style, form, video, audio, svg, template, input:not([type=checkbox]), body, details, [srcdoc], [src], [action]").filter((html) => !/class="icon"/.test(html)),
+      handlers: [...root.querySelectorAll("*")].flatMap((node) => [...node.attributes].filter((a) => /^on|^id$|^name$|^style$/.test(a.name) && node.namespaceURI !== "http://www.w3.org/1998/Math/MathML").map((a) => `${a.name}=${a.value}`)),
+      links: [...root.querySelectorAll("a")].map((a) => [a.protocol, a.origin === location.origin, a.rel, a.target, a.title]),
+      pictures: [...root.querySelectorAll("a")].map((a) => a.textContent).filter((text) => text.startsWith("image:")),
+      ids: [...root.querySelectorAll("[id]")].map((node) => node.id),
+      clobbered: document.getElementById("prompt")?.tagName,
+      address: location.href,
+    };
+  });
+  assert.equal(found.hacked, null);
+  assert.deepEqual([found.elements, found.handlers, found.ids], [[], [], []]);
+  assert.equal(found.clobbered, "TEXTAREA");
+  for (const [protocol, own, rel, target, title] of found.links) {
+    assert.match(protocol, /^(https?|mailto):$/);
+    assert.ok(!own && title !== "", "a link leads into the page, or doesn't say where it leads");
+    assert.equal(rel, "noopener noreferrer nofollow");
+    assert.equal(target, "_blank");
+  }
+  assert.ok(found.pictures.length >= 12 && found.pictures.every((text) => /^image: .*evil\.example$/.test(text)), found.pictures.join("\n"));
+  const foreign = requests.filter((url) => new URL(url).origin !== new URL(fake.url).origin);
+  assert.deepEqual(foreign, []);
+  assert.deepEqual(messages, []);
+});
+
+test("a text that is only long to read doesn't hold up the page", async (t) => {
+  const { page, answer } = await answering(t);
+  await page.evaluate(() => {
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach((entry) => { globalThis.longest = Math.max(globalThis.longest, entry.duration); })).observe({ type: "longtask" });
+  });
+  const slow = [];
+  let turn = answer;
+  for (const [name, text] of Object.entries(tiresome(10_000))) {
+    const began = Date.now();
+    const step = Math.ceil(text.length / 20);
+    for (let at = 0; at < text.length; at += step) {
+      turn.write(text.slice(at, at + step));
+      await page.evaluate(() => new Promise((done) => { requestAnimationFrame(done); }));
+    }
+    turn.complete();
+    await page.locator(".turn[data-live]").waitFor({ state: "detached" });
+    await page.waitForTimeout(100);
+    const longest = await page.evaluate(() => { const { longest: value } = globalThis; globalThis.longest = 0; return value; });
+    if (longest > FREEZE_MS || Date.now() - began > TEXT_MS) slow.push(`${name}: ${Math.round(longest)} ms at once, ${Date.now() - began} in all`);
+    await page.keyboard.press("Control+Shift+O");
+    await page.locator(".starter").first().waitFor();
+    await say(page, "Go on");
+    turn = await fake.asked();
+  }
+  turn.complete();
+  assert.deepEqual(slow, []);
 });
 
 const FORMULAS = String.raw`The roots of $ax^2+bx+c=0$ are \(x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}\), and $5 or $10K are money.

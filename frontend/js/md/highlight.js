@@ -4,27 +4,55 @@
  */
 import { decode } from "./entities.js";
 
+/** Longer code, and code with a longer line, stays plain. */
 const LIMIT = 50_000;
+const LINE = 500;
+/** So much at once: the highlighter's patterns take the square of a text that is made to tire them. */
+const PIECE = 6_000;
 
 /** @type {Promise<typeof import("./grammars.js")> | null} */
 let grammars = null;
 
-/** @param {() => void} work */
-const whenIdle = (work) =>
-  "requestIdleCallback" in globalThis ? requestIdleCallback(work, { timeout: 500 }) : setTimeout(work, 50);
+/** @returns {Promise<unknown>} when the page has time */
+const idle = () => new Promise((done) => {
+  if ("requestIdleCallback" in globalThis) requestIdleCallback(done, { timeout: 500 });
+  else setTimeout(done, 50);
+});
 
 /** @param {HTMLElement} figure a finished code block */
-export function colour(figure) {
+export async function colour(figure) {
   const lang = figure.dataset.lang?.toLowerCase();
   const body = figure.querySelector("code");
-  if (!lang || !body || (body.textContent?.length ?? 0) > LIMIT) return;
-  grammars ??= import("./grammars.js");
-  grammars.then(({ highlight }) => whenIdle(() => {
-    const markup = highlight(body.textContent ?? "", lang);
-    if (markup !== null) body.replaceChildren(...nodesOf(markup));
-  }), () => {
+  const source = body?.textContent ?? "";
+  if (!lang || !body || source.length > LIMIT || source.split("\n").some((line) => line.length > LINE)) return;
+  try {
+    grammars ??= import("./grammars.js");
+    const { highlight } = await grammars;
+    const nodes = [];
+    for (const piece of pieces(source)) {
+      await idle();
+      const markup = highlight(piece, lang);
+      if (markup === null) return;
+      nodes.push(...nodesOf(markup));
+    }
+    body.replaceChildren(...nodes);
+  } catch {
     grammars = null;
-  });
+  }
+}
+
+/** Cut where something at the top of the code begins, if it does, else at a line. @param {string} source @returns {string[]} */
+export function pieces(source) {
+  const found = [];
+  let rest = source;
+  while (rest.length > PIECE) {
+    const most = rest.slice(0, PIECE);
+    const tops = [...most.matchAll(/\n\n(?=\S)/g)].map((match) => match.index + 2).filter((at) => at > PIECE / 2);
+    const at = tops.at(-1) ?? most.lastIndexOf("\n") + 1;
+    found.push(rest.slice(0, at));
+    rest = rest.slice(at);
+  }
+  return [...found, rest];
 }
 
 /** @param {string} markup @returns {Node[]} */

@@ -14,6 +14,7 @@ const DEEPEST = 24;
  *  looks for the end of each as far as the text goes, and would hold up the page. */
 const LONGEST = 20_000;
 const DENSEST = 1_500_000;
+const MOST_COLUMNS = 50;
 
 class Blocks extends Tokenizer {
   /** A lone `=` in a formula underlines nothing. @param {string} text */
@@ -31,6 +32,12 @@ class Blocks extends Tokenizer {
   /** @param {string} text */
   list(text) {
     return this.#deep ? undefined : super.list(text);
+  }
+
+  /** @param {string} text */
+  table(text) {
+    const table = super.table(text);
+    return table && table.header.length > MOST_COLUMNS ? undefined : table;
   }
 
   get #deep() {

@@ -70,9 +70,17 @@ export const inside = (shell, token) =>
 /** @param {Token} token @returns {HTMLElement[]} */
 export function children(token) {
   if (token.type === "table") {
-    return token.rows.map((/** @type {Token[]} */ row) => el("tr", "", row.map((c) => cell("td", c))));
+    return token.rows.map(row);
   }
   return token.items.map((/** @type {Token} */ item) => el("li", item.task ? "task" : "", blocks(item.tokens)));
+}
+
+/** What a short row lacks is one cell: a line of one letter is not a hundred nodes. @param {Token[]} cells */
+function row(cells) {
+  const said = cells.findLastIndex((c) => c.text !== "") + 1;
+  const nodes = cells.slice(0, said + 1).map((c) => cell("td", c));
+  if (cells.length > said + 1) /** @type {HTMLTableCellElement} */ (nodes[said]).colSpan = cells.length - said;
+  return el("tr", "", nodes);
 }
 
 /** @param {string} tag @param {Token} token */

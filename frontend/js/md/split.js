@@ -235,11 +235,13 @@ export class Splitter {
     const box = /** @type {Box} */ (this.#box);
     this.#box = null;
     const last = /** @type {List | Table} */ (token);
-    const whole = this.#lex(box.raw + last.raw.slice(box.head.length)).filter((t) => t.type !== "space");
+    this.#sink.grow(last);
+    // Rows stand alone; items may be loose together.
+    if (last.type === "table") return this.#sink.close(null);
+    const whole = this.#lex(box.raw + last.raw).filter((t) => t.type !== "space");
     const full = /** @type {List | Table} */ (whole[0]);
     if (whole.length > 1 || full.type !== last.type) this.#again = true;
     const same = size(full) === box.count + size(last) && loose(full) === box.loose && loose(last) === box.loose;
-    this.#sink.grow(last);
     this.#sink.close(same ? null : full);
   }
 }
