@@ -13,7 +13,7 @@ from tokenwire.engine.adapters import Adapter, adapter_arguments, read_adapters
 def write(folder: Path, *, weights: str = "adapter_model.safetensors", **config: object) -> str:
     folder.mkdir()
     (folder / "adapter_config.json").write_text(json.dumps(config))
-    (folder / weights).touch()
+    (folder / weights).write_bytes(bytes(9))
     return str(folder)
 
 
@@ -27,9 +27,9 @@ def test_what_is_read_of_them_is_their_rank(
     )
 
     assert read_adapters({"a": plain, "b": uneven, "c": "~/plain"}) == [
-        Adapter("a", plain, 16),
-        Adapter("b", uneven, 24),
-        Adapter("c", plain, 16),
+        Adapter("a", plain, 16, 9),
+        Adapter("b", uneven, 24, 9),
+        Adapter("c", plain, 16, 9),
     ]
 
 

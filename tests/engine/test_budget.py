@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from tokenwire.engine.budget import (
     GPU_ENGINE_BYTES,
     Memory,
     Terms,
+    adapter_bytes,
     fits,
     free_memory,
     kv_bytes_per_token,
@@ -28,6 +30,7 @@ from tokenwire.engine.catalogue import describe
 from tokenwire.engine.launch import EngineOptions, VllmEngines
 from tokenwire.engine.machine import machine_memory
 from tokenwire.engine.models import ModelInfo
+from tokenwire.engine.options import ModelOptions
 from tokenwire.engine.progress import MIB
 
 
@@ -120,6 +123,37 @@ def test_the_need_on_a_cpu_is_weights_cache_and_process(tmp_path: Path) -> None:
     assert spread == need_of(info, kv_bytes=2 * MIB) + 2 * CPU_ENGINE_BYTES
 
 
+def test_places_for_adapters_count_whatever_is_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = make_info(tmp_path / "m")
+    sides, adapters = len(names_of()) * 2048, Terms(places=3, rank=16)
+
+    def added(**terms: Any) -> int:
+        plain = Terms(**terms)
+        more = plain._replace(places=3, rank=16)
+        return need_of(info, kv_bytes=MIB, terms=more) - need_of(info, kv_bytes=MIB, terms=plain)
+
+    assert adapter_bytes(info, adapters) == added() == 3 * 16 * sides * 2
+    read = Terms(places=3, rank=16, adapters=500)
+    assert need_of(info, kv_bytes=MIB, terms=read) - need_of(info, kv_bytes=MIB) == added() + 500
+    assert added(dtype="float32") == 2 * added()
+    assert added(ranks=2) == 2 * added()
+    monkeypatch.setenv("TOKENWIRE_DEVICE", "cuda")
+    monkeypatch.setattr(budget, "memory", lambda: None)
+    assert added() == 3 * 16 * sides * 2
+
+
+def test_a_last_layer_that_is_tied_to_the_first_has_a_place_of_its_own(tmp_path: Path) -> None:
+    info = make_info(tmp_path / "m")
+    names = [name for name in names_of() if name != "lm_head.weight"]
+    write_weights(tmp_path / "m" / "model.safetensors", names, "BF16", (1024, 1024))
+    tied = describe(tmp_path / "m", "m")
+    one = Terms(places=1, rank=1)
+
+    assert adapter_bytes(tied, one) == adapter_bytes(info, one)
+
+
 def test_on_a_gpu_vllm_takes_its_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKENWIRE_DEVICE", "cuda")
     info = make_info(tmp_path / "m")
@@ -206,9 +240,11 @@ def test_this_machine_has_memory() -> None:
     assert 0 < free < total
 
 
-def kv_bytes(info: ModelInfo, monkeypatch: pytest.MonkeyPatch, free: int) -> int:
+def kv_bytes(
+    info: ModelInfo, monkeypatch: pytest.MonkeyPatch, free: int, **engine_args: object
+) -> int:
     monkeypatch.setattr(arguments, "free_memory", lambda: free)
-    options = EngineOptions(run_dir=Path(), engine_args={"dtype": "bfloat16"})
+    options = EngineOptions(run_dir=Path(), engine_args={"dtype": "bfloat16", **engine_args})
     return engine_arguments(options, info, Path())["kv_cache_memory_bytes"]
 
 
@@ -221,6 +257,10 @@ def test_the_kv_cache_of_a_cpu_leaves_room(tmp_path: Path, monkeypatch: pytest.M
     assert kv_bytes(info, monkeypatch, 1000 * MIB) == 250 * MIB
     # The weights leave less than a quarter; half of that stays free.
     assert kv_bytes(info, monkeypatch, rest + 160 * MIB) == 80 * MIB
+    # So do places for adapters.
+    adapters = {"enable_lora": True, "max_loras": 8, "max_lora_rank": 64}
+    places = adapter_bytes(info, Terms("bfloat16", places=8, rank=64))
+    assert kv_bytes(info, monkeypatch, rest + places + 160 * MIB, **adapters) == 80 * MIB
     # One context there must be, also where it doesn't fit: then nothing is started.
     assert kv_bytes(info, monkeypatch, 0) == max(4096 * per_token, 64 * MIB)
 
@@ -228,14 +268,27 @@ def test_the_kv_cache_of_a_cpu_leaves_room(tmp_path: Path, monkeypatch: pytest.M
 def test_engines_say_what_a_model_needs_with_its_settings(tmp_path: Path) -> None:
     info = make_info(tmp_path / "m")
 
-    def need(**args: object) -> int | None:
-        options = EngineOptions(run_dir=tmp_path, engine_args=args)
+    def need(adapters: dict[str, str] | None = None, **args: object) -> int | None:
+        models = {"m": ModelOptions(adapters=adapters or {})}
+        options = EngineOptions(run_dir=tmp_path, engine_args=args, models=models)
         return VllmEngines(options).need(info)
 
-    fixed = {"kv_cache_memory_bytes": MIB, "dtype": "bfloat16"}
+    fixed: dict[str, Any] = {"kv_cache_memory_bytes": MIB, "dtype": "bfloat16"}
     assert need(**fixed) == need_of(info, kv_bytes=MIB, terms=Terms("bfloat16"))
     assert need(**fixed, max_num_seqs=1) == need_of(
         info, kv_bytes=MIB, terms=Terms("bfloat16", running=1)
+    )
+    adapters: dict[str, Any] = {"enable_lora": True, "max_loras": 2, "max_lora_rank": 8}
+    assert need(**fixed, **adapters) == need_of(
+        info, kv_bytes=MIB, terms=Terms("bfloat16", places=2, rank=8)
+    )
+    assert need(**fixed, max_loras=2) == need(**fixed)
+    folder = tmp_path / "pirate"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text('{"r": 9}')
+    (folder / "adapter_model.safetensors").write_bytes(bytes(700))
+    assert need({"pirate": str(folder)}, **fixed) == need_of(
+        info, kv_bytes=MIB, terms=Terms("bfloat16", places=1, rank=16, adapters=700)
     )
     assert need(**fixed, tensor_parallel_size="two") is None
     options = EngineOptions(run_dir=tmp_path)

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from support.engines import open_engines
 from support.model import make_model
-from support.server import engines_of, wait_gone
+from support.server import engines_of, private_bytes, wait_gone
 from support.weights import names_of, write_weights
 from tokenwire.engine.base import Delta, Form, Prompt, Sampling
 from tokenwire.engine.budget import fits, free_memory
@@ -187,12 +187,6 @@ async def test_a_model_that_is_too_large_is_known_before_it_is_started(
         assert 0.6 * need < taken < need
     finally:
         await engine.close()
-
-
-def private_bytes(pid: int) -> int:
-    """The memory that a process has for itself."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) * 1024
 
 
 async def test_without_a_chat_template_raw_text_is_answered(

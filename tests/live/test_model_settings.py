@@ -16,8 +16,9 @@ import pytest_asyncio
 
 from support.engines import answer, open_engines
 from support.model import make_adapter, make_model
-from support.server import engines_of, wait_gone
+from support.server import engines_of, private_bytes, wait_gone
 from tokenwire.engine.base import Delta, Prompt, Sampling
+from tokenwire.engine.catalogue import describe
 from tokenwire.engine.launch import VllmEngines
 from tokenwire.engine.models import LiveNumbers, ModelInfo
 from tokenwire.engine.options import ModelOptions, WrongSetting
@@ -77,10 +78,13 @@ async def room(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Room]
         "lost": str(folder / "nowhere"),
     }
     (folder / "torn" / "adapter_model.safetensors").write_bytes(b"no weights")
+    large = str(make_adapter(folder / "large", rank=512))
     models = {
         "m": replace(OWN, chat_template=str(folder / "chat.jinja"), adapters=adapters),
         "typo": ModelOptions(engine_args={"max_model_lne": 512}),
         "lost": ModelOptions(chat_template=str(folder / "none.jinja")),
+        "roomy": ModelOptions(adapters=dict.fromkeys("abcd", large)),
+        "plain": ModelOptions(),
     }
     with open_engines(folder / "run", models) as engines:
         engine = await engines.start(info("m", path), lambda _: None)
@@ -192,6 +196,25 @@ async def test_an_adapter_that_is_broken_is_refused_and_nothing_else(room: Room)
         room.engine.adapted("torn")
     with pytest.raises(ModelUnavailable, match="not among those of its model"):
         room.engine.adapted("stranger")
+
+
+async def test_the_places_of_adapters_are_in_what_a_model_needs(room: Room) -> None:
+    need, taken = dict[str, int](), dict[str, int]()
+    for model in ("plain", "roomy"):
+        before = set(engines_of(os.getpid()))
+        told = describe(room.path, model)
+        need[model] = room.engines.need(told) or 0
+        engine = await room.engines.start(told, lambda _: None)
+        try:
+            await answer(engine, PROMPT, LONG)
+            (pid,) = set(engines_of(os.getpid())) - before
+            taken[model] = private_bytes(pid)
+        finally:
+            await engine.close()
+
+    counted, found = (of["roomy"] - of["plain"] for of in (need, taken))
+    assert 0.6 * counted < found < 1.4 * counted
+    assert taken["roomy"] < need["roomy"]
 
 
 async def test_settings_that_are_wrong_are_refused_with_a_sentence(

@@ -125,6 +125,12 @@ def alive(pid: int) -> bool:
     return bool(stat) and stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
+def private_bytes(pid: int) -> int:
+    """The memory that a process has for itself."""
+    lines = _read(Path("/proc") / str(pid) / "smaps_rollup").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) * 1024
+
+
 def wait_gone(pids: list[int], seconds: float) -> list[int]:
     """Wait until none is alive. Returns those that still are."""
     deadline = time.monotonic() + seconds

@@ -23,13 +23,14 @@ MOST_AT_ONCE: Final = 8
 
 
 class Adapter(NamedTuple):
-    """One adapter: its name, its folder and the rank of its matrices; `problem` is why it can't be
-    loaded, in words that stand after its name.
+    """One adapter: its name, its folder, the rank of its matrices and the bytes of its weights;
+    `problem` is why it can't be loaded, in words that stand after its name.
     """
 
     name: str
     path: str
     rank: int = 0
+    size: int = 0
     problem: str | None = None
 
 
@@ -66,5 +67,6 @@ def _read(name: str, folder: Path) -> Adapter:
     elif not any(file.is_file() for file in weights):
         problem = f"there are no weights in {folder}"
     else:
-        return Adapter(name, str(folder), max(cast("list[int]", ranks)))
+        size = next(file.stat().st_size for file in weights if file.is_file())
+        return Adapter(name, str(folder), max(cast("list[int]", ranks)), size)
     return Adapter(name, str(folder), problem=problem)

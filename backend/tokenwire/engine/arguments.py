@@ -24,8 +24,9 @@ from tokenwire.engine.progress import MIB, PROGRESS_KEY
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
+    from tokenwire.engine.adapters import Adapter
     from tokenwire.engine.base import EngineLimits, Form, JsonObject, Prompt, Sampling
     from tokenwire.engine.launch import EngineOptions
     from tokenwire.engine.models import ModelInfo
@@ -36,6 +37,9 @@ PARALLEL_EXECUTOR = "tokenwire.engine.executor.TokenwireParallelExecutor"
 WORKER = "tokenwire.engine.worker.Worker"
 CPU_KV_TOKENS = 65_536
 CPU_MAX_CONTEXT = 32_768
+# vLLM's own, where it is not said.
+_LORA_RANK = 16
+_PLAIN = Terms()
 # How far an engine process that computes on the server's own cores goes behind the server.
 CPU_NICE = 5
 # As /proc/cpuinfo names them, on x86 and on ARM.
@@ -60,7 +64,6 @@ def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) ->
     """
     own = options.models.get(info.id, NO_OPTIONS)
     given = {**options.engine_args, **own.engine_args}
-    ranks = given.get("tensor_parallel_size", 1) * given.get("pipeline_parallel_size", 1)
     args: dict[str, Any] = {
         "model": info.path,
         "max_num_seqs": options.max_running,
@@ -69,22 +72,38 @@ def engine_arguments(options: EngineOptions, info: ModelInfo, progress: Path) ->
         "enable_log_requests": False,
         "use_tqdm_on_load": False,
     }
-    args |= adapter_arguments(read_adapters(own.adapters))
-    if ranks > 1:
+    args |= adapter_arguments(adapters := read_adapters(own.adapters))
+    if terms_of(given).ranks > 1:
         args["distributed_executor_backend"] = PARALLEL_EXECUTOR
         args["worker_extension_cls"] = WORKER
     if is_cpu_build():
-        args |= _cpu_arguments(options, info, ranks)
+        args |= _cpu_arguments(options, info, terms_of(args | given, adapters))
     elif options.max_model_len:
         args["max_model_len"] = options.max_model_len
     ours = {PROGRESS_KEY: str(progress), ENVIRONMENT_KEY: dict(own.environment)}
     return args | given | {"additional_config": {**(given.get("additional_config") or {}), **ours}}
 
 
-def _cpu_arguments(options: EngineOptions, info: ModelInfo, ranks: int) -> dict[str, Any]:
+def terms_of(args: Mapping[str, Any], adapters: Iterable[Adapter] = (), context: int = 0) -> Terms:
+    """What of an engine's arguments its size hangs on. `context`: the model's own."""
+    places = args.get("max_loras", 1) if args.get("enable_lora") else 0
+    return Terms(
+        dtype=str(args.get("dtype", "auto")),
+        context=args.get("max_model_len") or context,
+        running=args.get("max_num_seqs", _PLAIN.running),
+        ranks=args.get("tensor_parallel_size", 1) * args.get("pipeline_parallel_size", 1),
+        gpu_share=args.get("gpu_memory_utilization", _PLAIN.gpu_share),
+        places=places,
+        rank=args.get("max_lora_rank", _LORA_RANK),
+        # As many are kept beside their places as there are places.
+        adapters=sum(sorted((adapter.size for adapter in adapters), reverse=True)[:places]),
+    )
+
+
+def _cpu_arguments(options: EngineOptions, info: ModelInfo, terms: Terms) -> dict[str, Any]:
     context = min(options.max_model_len or CPU_MAX_CONTEXT, info.context_length or 2048)
     dtype = cpu_dtype(info)
-    kv_bytes = options.kv_cache_bytes or _cpu_kv_bytes(info, context, dtype)
+    kv_bytes = options.kv_cache_bytes or _cpu_kv_bytes(info, context, terms._replace(dtype=dtype))
     return {
         "dtype": dtype,
         "enforce_eager": True,
@@ -94,7 +113,7 @@ def _cpu_arguments(options: EngineOptions, info: ModelInfo, ranks: int) -> dict[
         # blocks only. 32 is the least that the CPU kernels take.
         "block_size": 32,
         # Each rank takes as much, for its part of the model.
-        "kv_cache_memory_bytes": kv_bytes // ranks,
+        "kv_cache_memory_bytes": kv_bytes // terms.ranks,
     }
 
 
@@ -182,12 +201,12 @@ def _cpu_flags() -> str:
         return ""
 
 
-def _cpu_kv_bytes(info: ModelInfo, context: int, dtype: str) -> int:
+def _cpu_kv_bytes(info: ModelInfo, context: int, terms: Terms) -> int:
     """Bytes for the KV cache: enough for CPU_KV_TOKENS, at most a quarter of the free memory and
     half of what the rest of the engine leaves of it.
     """
     free = free_memory() or 0
-    per_token = kv_bytes_per_token(info, dtype)
+    per_token = kv_bytes_per_token(info, terms.dtype)
     wanted = max(CPU_KV_TOKENS, 2 * context) * per_token
-    left = free - weight_bytes(info, dtype) - overhead_of(info, Terms(dtype))
+    left = free - weight_bytes(info, terms.dtype) - overhead_of(info, terms)
     return max(min(wanted, free // 4, left // 2), context * per_token, 64 * MIB)

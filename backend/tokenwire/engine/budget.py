@@ -17,7 +17,7 @@ from tokenwire.engine.families import read_object
 from tokenwire.engine.gpu import gpu_memory
 from tokenwire.engine.machine import machine_memory
 from tokenwire.engine.progress import MIB
-from tokenwire.engine.weights import BrokenFile
+from tokenwire.engine.weights import BrokenFile, Weight
 
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Memory(NamedTuple):
 
 class Terms(NamedTuple):
     """The terms that an engine is asked for on, as far as its size hangs on them: how many requests
-    it runs at once, over how many processes it is spread, what vLLM takes of a GPU.
+    it runs at once, over how many processes it is spread, what vLLM takes of a GPU, how many LoRA
+    adapters of which rank it has places for, and the bytes of those that are read.
     """
 
     dtype: str = "auto"
@@ -60,6 +61,9 @@ class Terms(NamedTuple):
     running: int = 256
     ranks: int = 1
     gpu_share: float = GPU_SHARE
+    places: int = 0
+    rank: int = 0
+    adapters: int = 0
 
 
 _PLAIN: Final = Terms()
@@ -109,7 +113,7 @@ def need_of(info: ModelInfo, *, kv_bytes: int | None, terms: Terms = _PLAIN) -> 
     each = kv_bytes or terms.context * kv_bytes_per_token(info, terms.dtype)
     if is_cpu_build():
         return weights + overhead_of(info, terms) + each * terms.ranks
-    least = weights // terms.ranks + each + GPU_ENGINE_BYTES
+    least = weights // terms.ranks + each + adapter_bytes(info, terms) + GPU_ENGINE_BYTES
     total = total_memory()
     # vLLM takes its share whatever the model needs, and refuses to start where that isn't free.
     return max(least, math.ceil(total * terms.gpu_share)) if total else least
@@ -122,14 +126,24 @@ def overhead_of(info: ModelInfo, terms: Terms = _PLAIN) -> int:
     head = vocabulary * _number(config, "hidden_size") * width
     logits = vocabulary * terms.running * 4
     processes = terms.ranks + 1 if terms.ranks > 1 else 1
-    return processes * CPU_ENGINE_BYTES + _HEAD_COPIES * head + _LOGITS_COPIES * logits
+    adapters = (adapter_bytes(info, terms) + terms.adapters) * terms.ranks
+    return processes * CPU_ENGINE_BYTES + _HEAD_COPIES * head + _LOGITS_COPIES * logits + adapters
+
+
+def adapter_bytes(info: ModelInfo, terms: Terms) -> int:
+    """Bytes of the places for LoRA adapters in one process: two thin matrices beside each of the
+    model's in each of them, whatever an adapter has. vLLM makes them before it has loaded one, and
+    shares only a part of them out among ranks, of which nothing is taken off here.
+    """
+    sides = _stored(info.path, info.size_bytes, info.created).sides
+    return terms.places * terms.rank * sides * _WIDTHS.get(terms.dtype, 2)
 
 
 def weight_bytes(info: ModelInfo, dtype: str) -> int:
     """Bytes of the weights when they are loaded as `dtype`."""
     width = _WIDTHS.get(dtype, 2)
-    floats, others = _stored(info.path, info.size_bytes, info.created)
-    return floats * width + others
+    stored = _stored(info.path, info.size_bytes, info.created)
+    return stored.floats * width + stored.others
 
 
 def kv_bytes_per_token(info: ModelInfo, dtype: str) -> int:
@@ -150,17 +164,31 @@ def text_config(info: ModelInfo) -> dict[str, object]:
     return cast("dict[str, object]", inner) if isinstance(inner, dict) else config
 
 
+class _Stored(NamedTuple):
+    """How many numbers are stored as floats, the bytes of all else, and the sides of all matrices,
+    of which the last layer is one of its own also where it is tied to the first.
+    """
+
+    floats: int
+    others: int
+    sides: int
+
+
 @lru_cache(maxsize=256)
-def _stored(path: str, size: int | None, _changed: int) -> tuple[int, int]:
-    """How many numbers are stored as floats, and the bytes of all else."""
+def _stored(path: str, size: int | None, _changed: int) -> _Stored:
     try:
-        weights = all_weights(Path(path)).values()
+        named = all_weights(Path(path))
     except (BrokenFile, OSError):
-        weights = ()
+        named = dict[str, Weight]()
+    weights = named.values()
     if not weights:
-        return (size or 0) // 2, 0
-    floats = sum(w.size // _FLOATS[w.dtype] for w in weights if w.dtype in _FLOATS)
-    return floats, sum(w.size for w in weights if w.dtype not in _FLOATS)
+        return _Stored((size or 0) // 2, 0, 0)
+    tied = not any("head" in name for name in named)
+    return _Stored(
+        floats=sum(w.size // _FLOATS[w.dtype] for w in weights if w.dtype in _FLOATS),
+        others=sum(w.size for w in weights if w.dtype not in _FLOATS),
+        sides=sum(w.sides * (1 + (tied and "embed_tokens" in name)) for name, w in named.items()),
+    )
 
 
 def _number(config: dict[str, Any], name: str) -> int:

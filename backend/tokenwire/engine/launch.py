@@ -19,9 +19,15 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tokenwire.engine.arguments import PARALLEL_EXECUTOR, engine_arguments, refuse_unknown
+from tokenwire.engine.adapters import read_adapters
+from tokenwire.engine.arguments import (
+    PARALLEL_EXECUTOR,
+    engine_arguments,
+    refuse_unknown,
+    terms_of,
+)
 from tokenwire.engine.birth import Birth
-from tokenwire.engine.budget import GPU_SHARE, Terms, need_of
+from tokenwire.engine.budget import need_of
 from tokenwire.engine.checkpoint import architecture_problem, problem_of
 from tokenwire.engine.environment import is_cpu_build, lent
 from tokenwire.engine.failures import Failure, sentence
@@ -99,13 +105,8 @@ class VllmEngines:
             return None
         try:
             args = engine_arguments(self._options, info, Path())
-            terms = Terms(
-                dtype=str(args.get("dtype", "auto")),
-                context=args.get("max_model_len") or info.context_length or 0,
-                running=args["max_num_seqs"],
-                ranks=args.get("tensor_parallel_size", 1) * args.get("pipeline_parallel_size", 1),
-                gpu_share=args.get("gpu_memory_utilization", GPU_SHARE),
-            )
+            own = self._options.models.get(info.id, NO_OPTIONS)
+            terms = terms_of(args, read_adapters(own.adapters), info.context_length or 0)
             return need_of(info, kv_bytes=args.get("kv_cache_memory_bytes"), terms=terms)
         except (ValueError, TypeError):
             # A setting is nonsense, which the load will say.

@@ -7,6 +7,7 @@ It reads headers only, never a weight, and refuses to know which model they make
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # As the format has it: no header is longer.
 _HEADER_MAX: Final = 100_000_000
 _LENGTH_BYTES: Final = 8
+_MATRIX: Final = 2
 # What git leaves in the place of a large file that it has not fetched.
 _LFS_POINTER: Final = b"version https://git-lfs"
 
@@ -27,10 +29,13 @@ class BrokenFile(Exception):  # noqa: N818 - named for what is wrong
 
 
 class Weight(NamedTuple):
-    """The type of a weight in the format's words ("BF16"), and its bytes on disk."""
+    """The type of a weight in the format's words ("BF16"), its bytes on disk, and of a matrix, or
+    of all in a stack of them, rows and columns together.
+    """
 
     dtype: str
     size: int
+    sides: int
 
 
 def weights_in(file: Path) -> dict[str, Weight]:
@@ -49,8 +54,8 @@ def weights_in(file: Path) -> dict[str, Weight]:
     entries = _entries(file.name, header)
     weights = dict[str, Weight]()
     end = 0
-    for name, (dtype, start, stop) in entries.items():
-        weights[name] = Weight(dtype, stop - start)
+    for name, (dtype, start, stop, sides) in entries.items():
+        weights[name] = Weight(dtype, stop - start, sides)
         end = max(end, stop)
     expected = _LENGTH_BYTES + length + end
     if size < expected:
@@ -63,12 +68,12 @@ def weights_in(file: Path) -> dict[str, Weight]:
     return weights
 
 
-def _entries(name: str, header: bytes) -> dict[str, tuple[str, int, int]]:
-    """Type, first byte and end of each weight."""
+def _entries(name: str, header: bytes) -> dict[str, tuple[str, int, int, int]]:
+    """Type, first byte, end and sides of each weight."""
     try:
         found = cast("dict[str, dict[str, Any]]", json.loads(header))
         return {
-            weight: (str(entry["dtype"]), *_ends(entry["data_offsets"]))
+            weight: (str(entry["dtype"]), *_ends(entry["data_offsets"]), _sides(entry["shape"]))
             for weight, entry in found.items()
             if weight != "__metadata__"
         }
@@ -79,6 +84,11 @@ def _entries(name: str, header: bytes) -> dict[str, tuple[str, int, int]]:
 def _ends(offsets: list[int]) -> tuple[int, int]:
     start, stop = offsets
     return int(start), int(stop)
+
+
+def _sides(shape: list[int]) -> int:
+    *stack, rows, columns = (0, 0, *shape) if len(shape) < _MATRIX else shape
+    return math.prod(stack) * (rows + columns)
 
 
 def _stranger(name: str, start: bytes) -> str:
