@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +17,7 @@ from tokenwire.engine.models import (
     ModelInfo,
     ModelState,
 )
+from tokenwire.engine.supervisor import Supervisor
 from tokenwire.errors import ModelUnavailable
 
 
@@ -252,6 +255,76 @@ async def test_who_wants_room_is_told_of_the_model_that_goes() -> None:
                 assert (phases(supervisor)["b"], phases(supervisor)["a"]) == ("draining", "ready")
             await entering
             await c.__aexit__(None, None, None)
+
+
+@asynccontextmanager
+async def waiting_for_room(supervisor: Supervisor, model: str) -> AsyncGenerator[None]:
+    """While this is open, it is wanted, and waits until others have answered."""
+    told = list[ModelState]()
+    lease = supervisor.lease(model, told.append)
+    entering = asyncio.ensure_future(lease.__aenter__())
+    await until(lambda: bool(told) and told[-1].stage == "room")
+    yield
+    await entering
+    await lease.__aexit__(None, None, None)
+
+
+async def test_a_model_that_fits_does_not_wait_behind_one_that_waits_for_room() -> None:
+    factory = Factory()
+    factory.needs = {"a": 60, "b": 60, "c": 40}
+    async with open_supervisor(factory, max_loaded=9, memory=100) as supervisor:
+        a = supervisor.lease("a")
+        await a.__aenter__()
+        async with waiting_for_room(supervisor, "b"):
+            await use(supervisor, "c")
+            assert (phases(supervisor)["a"], phases(supervisor)["b"]) == ("draining", "loading")
+            await a.__aexit__(None, None, None)
+
+        assert factory.started == ["a", "c", "b"]
+        assert phases(supervisor)["c"] == "ready"
+
+
+async def test_nobody_takes_the_room_that_another_waits_for() -> None:
+    factory = Factory()
+    factory.needs = {"a": 50, "b": 80, "c": 30}
+    async with open_supervisor(factory, max_loaded=9, memory=100) as supervisor:
+        a = supervisor.lease("a")
+        await a.__aenter__()
+        async with waiting_for_room(supervisor, "b"):
+            last = asyncio.create_task(use(supervisor, "c"))
+            await until(lambda: phases(supervisor)["c"] == "loading")
+            await a.__aexit__(None, None, None)
+            await until(lambda: "b" in factory.started)
+        await last
+
+        assert factory.started == ["a", "b", "c"]
+        assert (phases(supervisor)["b"], phases(supervisor)["c"]) == ("unloaded", "ready")
+
+
+async def test_who_waits_no_more_holds_nobody_up() -> None:
+    factory = Factory()
+    factory.needs = {"a": 50, "b": 80, "c": 30}
+    async with open_supervisor(factory, max_loaded=9, memory=100) as supervisor:
+        async with supervisor.lease("a"):
+            supervisor.load("b")
+            await until(lambda: supervisor.state("b").stage == "room")
+            last = asyncio.create_task(use(supervisor, "c"))
+            await until(lambda: phases(supervisor)["c"] == "loading")
+            await supervisor.cancel("b")
+            await last
+
+            assert factory.started == ["a", "c"]
+
+
+async def test_who_never_fits_is_told_so_before_its_turn() -> None:
+    factory = Factory()
+    factory.needs = {"a": 50, "b": 80, "c": 130}
+    async with open_supervisor(factory, max_loaded=9, memory=100) as supervisor:
+        async with supervisor.lease("a"):
+            supervisor.load("b")
+            await until(lambda: supervisor.state("b").stage == "room")
+            with pytest.raises(ModelUnavailable, match="needs 130 and 100"):
+                await use(supervisor, "c")
 
 
 async def test_a_model_that_has_begun_to_go_can_be_loaded_again_at_once() -> None:

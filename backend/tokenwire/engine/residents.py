@@ -1,5 +1,5 @@
-"""The engines that are in memory: who has to go to make room for another, when one's time is over,
-and how one goes, which is never while someone holds it.
+"""The engines that are in memory: who is next to be started and who has to go for it, when one's
+time is over, and how one goes, which is never while someone holds it.
 
 It refuses to start an engine, and to know what one is made of.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from tokenwire.errors import ModelUnavailable
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from tokenwire.engine.base import RunningEngine
     from tokenwire.engine.slots import Slot, Slots
@@ -47,31 +48,34 @@ class Residents:
         self._bounds = bounds
         self._tasks = tasks
         self._changed = asyncio.Event()
+        # Who waits for room, in the order of asking, and who has it and is not there yet: one at a
+        # time, so that each sees what the others have taken.
+        self._line: list[Slot] = []
+        self._starting: Slot | None = None
         self.closed = False
 
-    async def make_room(self, wanted: Slot) -> None:
-        """Unload idle models, the one used longest ago first, until there is room; where all are
-        in use, wait for one that is given to nobody any more. Raises ModelUnavailable when no one
-        could make enough room.
-        """
-        while (why := self._full(wanted)) is not None:
-            self._changed.clear()
-            others = self._others(wanted)
-            movable = [slot for slot in others if not slot.state.info.pinned]
-            going = [slot for slot in others if slot.leaving]
-            if not movable and not going:
-                raise ModelUnavailable(why)
-            if not going:
-                going = [min(movable, key=_rank)]
-                self.leave(going[0])
-            if busy := [slot.id for slot in going if slot.held]:
-                detail = f"Waiting for answers of {', '.join(busy)} to end: {_lower(why)}"
-                self._slots.set(wanted, stage="room", progress=None, detail=detail)
-            await self._changed.wait()
+    @asynccontextmanager
+    async def room(self, wanted: Slot) -> AsyncGenerator[None]:
+        """Open when there is room for it, and nobody else is started while it is. Raises
+        ModelUnavailable when no one could make enough room.
 
-    def changed(self) -> None:
-        """What is in memory changed; whoever waits for room looks again."""
-        self._changed.set()
+        Each in its turn; but who fits beside all that are there, and beside each who waits, need
+        not wait for answers that these wait for.
+        """
+        self._line.append(wanted)
+        try:
+            while self._starting is not None or not self._has_room(wanted):
+                self._changed.clear()
+                await self._changed.wait()
+            self._starting = wanted
+        finally:
+            self._line.remove(wanted)
+            self._look_again()
+        try:
+            yield
+        finally:
+            self._starting = None
+            self._look_again()
 
     def leave(self, slot: Slot) -> None:
         """Unload it as soon as nobody holds it. No one is given it any more."""
@@ -90,7 +94,7 @@ class Residents:
             slot.leaving = False
             self._slots.rest(slot, "ready")
             slot.stays.set()
-            self.changed()
+            self._look_again()
 
     def rested(self, slot: Slot) -> None:
         """Someone let go of it. When nobody holds it, it goes if it has to, or in its time."""
@@ -117,7 +121,7 @@ class Residents:
         if slot.work is None:
             self._slots.rest(slot, "unloaded")
         slot.stays.set()
-        self.changed()
+        self._look_again()
 
     def bury(self, slot: Slot) -> bool:
         """Forget a dead engine. Whether there was one."""
@@ -126,15 +130,52 @@ class Residents:
         log.error("The engine of %s died.", slot.id)
         slot.engine, slot.leaving, slot.promised = None, False, 0
         slot.stays.set()
-        self.changed()
+        self._look_again()
         if not self.closed:
             self._tasks.create_task(end(engine), name=f"bury {slot.id}")
             self._slots.rest(slot, "unloaded")
         return True
 
-    def _full(self, wanted: Slot) -> str | None:
-        """Why there is no room for it now."""
+    def _look_again(self) -> None:
+        """What is in memory changed, or who waits for room."""
+        self._changed.set()
+
+    def _has_room(self, wanted: Slot) -> bool:
+        # It takes more where more is free.
+        self._slots.weigh(wanted)
+        if self._line[0] is not wanted:
+            return self._slips_in(wanted)
         others = self._others(wanted)
+        if (why := self._full(wanted, others)) is None:
+            return True
+        self._make_room(wanted, others, why)
+        return False
+
+    def _slips_in(self, wanted: Slot) -> bool:
+        """Whether it takes nothing from those who wait before it."""
+        there = self._others(wanted)
+        stay = [slot for slot in there if not slot.leaving]
+        before = self._line[: self._line.index(wanted)]
+        beside = (there, *([*stay, slot] for slot in before))
+        return all(self._full(wanted, others) is None for others in beside)
+
+    def _make_room(self, wanted: Slot, others: list[Slot], why: str) -> None:
+        """Unload the idle one used longest ago; where all are in use, one that is given to nobody
+        any more.
+        """
+        movable = [slot for slot in others if not slot.state.info.pinned]
+        going = [slot for slot in others if slot.leaving]
+        if not movable and not going:
+            raise ModelUnavailable(why)
+        if not going:
+            going = [min(movable, key=_rank)]
+            self.leave(going[0])
+        if busy := [slot.id for slot in going if slot.held]:
+            detail = f"Waiting for answers of {', '.join(busy)} to end: {_lower(why)}"
+            self._slots.set(wanted, stage="room", progress=None, detail=detail)
+
+    def _full(self, wanted: Slot, others: list[Slot]) -> str | None:
+        """Why there is no room for it beside these."""
         if len(others) >= self._bounds.max_loaded:
             most = self._bounds.max_loaded
             return f"At most {most} models are loaded at once (the setting max_loaded_models)."

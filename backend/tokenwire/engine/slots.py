@@ -122,6 +122,10 @@ class Slots:
             listener(slot.state)
         self._tell(slot)
 
+    def weigh(self, slot: Slot) -> None:
+        """Count anew what it needs of the memory."""
+        slot.state = replace(slot.state, need=self._need(slot.state.info))
+
     def rest(
         self,
         slot: Slot,

@@ -59,8 +59,6 @@ class Supervisor:
         self.states, self.state, self.totals = slots.states, slots.state, slots.totals
         self.resolve, self.subscribe = slots.resolve, slots.subscribe
         self._residents = Residents(self._slots, bounds, tasks)
-        # One load at a time, so that each sees what the others have taken.
-        self._one = asyncio.Lock()
         self._looked_at = 0.0
         # One look at a time: what an older one saw must not come after what a newer one did.
         self._looking = asyncio.Lock()
@@ -250,10 +248,7 @@ class Supervisor:
             await self._engines.check(info)
             if slot.leaving:
                 await slot.stays.wait()
-            async with self._one:
-                # It takes more where more is free.
-                slot.state = replace(slot.state, need=self._need(info))
-                await self._residents.make_room(slot)
+            async with self._residents.room(slot):
                 heard = partial(self._stage, slot)
                 slot.engine = await self._engines.start(info, heard)
         except asyncio.CancelledError:
@@ -275,7 +270,6 @@ class Supervisor:
             self._residents.rested(slot)
         finally:
             slot.work = None
-            self._residents.changed()
 
     def _bury(self, slot: Slot) -> None:
         """Forget a dead engine and, while it is wanted, start the next."""
