@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -369,6 +370,46 @@ async def test_errors_that_pass_are_not_seen(place: Place) -> None:
     await place.interrupted_at(LENGTH // 2)
     place.hub.statuses = [429]
     await place.fetch()
+
+
+@pytest.mark.parametrize(
+    ("asked", "longest", "waited"),
+    [
+        ({"Retry-After": "1"}, 9.0, 1),
+        ({"RateLimit": '"resolvers";r=0;t=1'}, 9.0, 1),
+        ({"Retry-After": "3600"}, 0.5, 0),
+        # It has questions left.
+        ({"RateLimit": '"resolvers";r=7;t=3600'}, 9.0, 0),
+        ({"Retry-After": "Fri, 27 Nov 2026 09:00:00 GMT"}, 9.0, 0),
+    ],
+)
+async def test_the_hub_is_waited_for_as_it_asks(
+    asked: dict[str, str], longest: float, waited: int, place: Place
+) -> None:
+    place.hub.statuses, place.hub.patience = [429], asked
+    began = time.monotonic()
+
+    told = await place.fetch(Patience(tries=3, pause_s=0.01, longest_s=longest, stall_s=10))
+    assert any(f"trying again in {waited} s" in sentence for _, _, sentence in told.lines)
+    assert time.monotonic() - began >= waited
+
+
+async def test_a_very_large_file_comes_in_parts(place: Place) -> None:
+    part = 300_000
+    place.hub.largest = part
+
+    await place.fetch(Patience(tries=3, pause_s=0.01, stall_s=10, reply_bytes=part))
+    assert [(sent.start, sent.count) for sent in place.hub.sent if sent.name == WEIGHTS] == [
+        (start, min(part, LENGTH - start)) for start in range(0, LENGTH, part)
+    ]
+    assert visible(place.data_dir)
+
+
+async def test_a_very_large_file_comes_whole_where_there_are_no_parts(place: Place) -> None:
+    place.hub.ranges = False
+
+    await place.fetch(Patience(tries=3, pause_s=0.01, stall_s=10, reply_bytes=LENGTH // 3))
+    assert visible(place.data_dir)
 
 
 @pytest.mark.parametrize(("status", "why"), [(503, "is not well"), (429, "wants fewer questions")])

@@ -11,8 +11,8 @@ from tokenwire.engine.repository import CannotServe, choose
 BESIDE = ["config.json", "tokenizer.json"]
 
 
-def chosen(*names: str, size: int = 1) -> list[str]:
-    return [file.name for file in choose("a/b", [HubFile(name, size, "0" * 40) for name in names])]
+def chosen(*names: str) -> list[str]:
+    return [file.name for file in choose("a/b", [HubFile(name, 1, "0" * 40) for name in names])]
 
 
 def test_weights_come_last_and_in_order() -> None:
@@ -81,8 +81,3 @@ def test_weights_that_are_only_there_in_their_makers_layout_are_taken() -> None:
 def test_what_can_not_be_served_is_said(names: list[str], why: str) -> None:
     with pytest.raises(CannotServe, match=why):
         chosen(*names)
-
-
-def test_a_file_that_the_hub_does_not_hand_out_is_said() -> None:
-    with pytest.raises(CannotServe, match="hf download a/b"):
-        chosen(*BESIDE, "model.safetensors", size=51 * 10**9)

@@ -50,15 +50,18 @@ class Sent:
 class Hub:
     """`cuts`: after so many bytes each of the next replies with a large file is cut. `hold_at`: no
     byte of a large file from there on is sent before this changes. `statuses`: what the next
-    questions are answered, `always` what all are. `wrong`: a file that is sent with other bytes.
+    questions are answered, with `patience` as headers, `always` what all are. `wrong`: a file that
+    is sent with other bytes. `largest`: more bytes are in no reply.
     """
 
     repos: dict[str, Repository] = field(default_factory=dict[str, Repository])
     cuts: list[int] = field(default_factory=list[int])
     hold_at: int | None = None
     statuses: list[int] = field(default_factory=list[int])
+    patience: dict[str, str] = field(default_factory=dict[str, str])
     always: int | None = None
     wrong: str | None = None
+    largest: int | None = None
     ranges: bool = True
     pause_s: float = 0.0
     sent: list[Sent] = field(default_factory=list[Sent])
@@ -92,7 +95,7 @@ class Hub:
         self.asked.append(f"{question.method} {question.path}")
         status = self.statuses.pop(0) if self.statuses else self.always
         if status is not None:
-            return await _reply(writer, status, {})
+            return await _reply(writer, status, self.patience)
         if question.path.startswith("/api/models/"):
             return await self._describe(question, writer)
         if question.path.startswith("/elsewhere/"):
@@ -158,27 +161,30 @@ class Hub:
         content = repo.files[name]
         if name == self.wrong:
             content = bytes(len(content))
-        start = question.start if self.ranges else 0
-        if start:
-            last = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        start, end = question.part(len(content)) if self.ranges else (0, len(content))
+        part = end - start < len(content)
+        if self.largest is not None and end - start > self.largest:
+            return await _reply(writer, 400, {})
+        if part:
+            last = f"bytes {start}-{end - 1}/{len(content)}"
             headers |= {"Content-Range": last}
         sent = Sent(name, start)
         if question.method == "GET":
             self.sent.append(sent)
         cut = self.cuts.pop(0) if self.cuts and name.endswith(LARGE) else None
-        status = 206 if start else 200
-        body = b"" if question.method == "HEAD" else content[start:]
-        _head(writer, status, {**headers, "Content-Length": str(len(content) - start)})
+        body = b"" if question.method == "HEAD" else content[start:end]
+        status = 206 if part else 200
+        _head(writer, status, {**headers, "Content-Length": str(end - start)})
         whole = len(body) if cut is None else min(cut, len(body))
         while sent.count < whole and not question.gone:
-            end = min(sent.count + CHUNK, whole)
+            upto = min(sent.count + CHUNK, whole)
             if name.endswith(LARGE) and self.hold_at is not None:
-                end = min(end, self.hold_at - start)
-            if end <= sent.count:
+                upto = min(upto, self.hold_at - start)
+            if upto <= sent.count:
                 await asyncio.sleep(0.01)
                 continue
-            writer.write(body[sent.count : end])
-            sent.count = end
+            writer.write(body[sent.count : upto])
+            sent.count = upto
             await writer.drain()
             await asyncio.sleep(self.pause_s)
         return sent.count == len(body)
@@ -207,9 +213,10 @@ class _Question:
     def token(self) -> str | None:
         return self.headers.get("authorization", "").removeprefix("Bearer ") or None
 
-    @property
-    def start(self) -> int:
-        return int(self.headers.get("range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+    def part(self, length: int) -> tuple[int, int]:
+        """Where the wanted bytes begin and end."""
+        first, last = self.headers.get("range", "bytes=0-").removeprefix("bytes=").split("-")
+        return int(first), min(length, int(last) + 1) if last else length
 
 
 def _refusal(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import threading
 import time
@@ -22,16 +21,22 @@ import httpx2
 import msgspec
 from huggingface_hub import HfApi, constants, get_token, hf_hub_url, is_offline_mode
 from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+from huggingface_hub.utils import (
+    build_hf_headers,
+    get_session,
+    hf_raise_for_status,
+    parse_ratelimit_headers,
+)
 
-from tokenwire.engine.fetch_words import End, Patience, Progress, Teller, size
+from tokenwire.engine import refusals
+from tokenwire.engine.fetch_words import End, Patience, Progress, Teller
 from tokenwire.engine.hub_cache import CachedRepo, Commit, HubFile, is_right
-from tokenwire.engine.refusals import Refusal, disk, end_of, unreachable
+from tokenwire.engine.refusals import Refusal
 from tokenwire.engine.repository import CannotServe, choose
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from io import FileIO
 
     from tokenwire.engine.fetch_words import Line
@@ -79,7 +84,7 @@ class Fetch:
                     return End(how="refused", why=why)
                 return self._run()
         except OSError as error:
-            return disk(error)
+            return refusals.disk(error)
 
     def _run(self) -> End:
         try:
@@ -94,9 +99,9 @@ class Fetch:
         except CannotServe as error:
             end = End(how="refused", why=str(error))
         except HfHubHTTPError as error:
-            end = end_of(_refusal(error), self._repo, constants.ENDPOINT)
+            end = refusals.end_of(_refusal(error), self._repo, constants.ENDPOINT)
         except OSError as error:
-            end = disk(error)
+            end = refusals.disk(error)
         except Exception as error:  # the top: what nobody has thought of must not be silent
             log.exception("The download of %s failed", self._repo)
             end = End(how="paused", why=f"The download failed: {type(error).__name__}: {error}")
@@ -128,11 +133,7 @@ class Fetch:
         except HfHubHTTPError:
             raise
         except (msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
-            why = (
-                f"What {constants.ENDPOINT} says of {self._repo} can't be used ({error}). Look at "
-                "HF_ENDPOINT and at the proxy, if you have set them."
-            )
-            raise _Stop(End(how="refused", why=why)) from error
+            raise _Stop(refusals.nonsense(self._repo, constants.ENDPOINT, error)) from error
 
     def _check_room(self, files: tuple[HubFile, ...]) -> None:
         """Before anything is fetched, and so that the first number is what is here already."""
@@ -141,17 +142,10 @@ class Fetch:
         here = sum(self._cache.present(file) for file in blobs)
         self._teller.moved(here)
         missing = self._teller.total - here
-        folder = self._cache.folder
-        while not folder.exists():
-            folder = folder.parent
-        free = shutil.disk_usage(folder).free
+        folder, free = self._cache.disk()
         if missing and free < missing + _SPARE_BYTES:
-            why = (
-                f"There is no room for {self._repo}: {size(missing)} are missing, and of the "
-                f"{size(free)} that are free at {folder}, {size(_SPARE_BYTES)} must stay free. "
-                "Make room, or set HF_HOME to a folder on another disk."
-            )
-            raise _Stop(End(how="refused", why=why))
+            there = {"missing": missing, "free": free, "spare": _SPARE_BYTES}
+            raise _Stop(refusals.no_room(self._repo, folder, **there))
 
     def _download(self, revision: str, files: tuple[HubFile, ...]) -> None:
         self._teller.tell(Progress(stage="downloading"))
@@ -166,13 +160,13 @@ class Fetch:
         with part.open("ab", buffering=0) as out:
             if out.tell() > file.size:
                 self._again(out, file.size)
-            if out.tell() < file.size:
+            while out.tell() < file.size:
                 self._stream(revision, file, out)
             os.fsync(out)
         part.replace(self._cache.blob(file.blob))
 
     def _stream(self, revision: str, file: HubFile, out: FileIO) -> None:
-        """The rest of a file.
+        """The rest of a file, or of a very large one as much as a reply may have.
 
         Not by `hf_hub_download`: that (2.4.0) gives each try a file with a name of its own and
         removes it when the try fails, and by Xet it begins every file anew, so a process that is
@@ -181,8 +175,9 @@ class Fetch:
         # "identity": the hub packs text files otherwise, and then knows no ranges.
         headers = build_hf_headers(library_name="tokenwire") | {"Accept-Encoding": "identity"}
         start = out.tell()
-        if start:
-            headers["Range"] = f"bytes={start}-"
+        end = min(file.size, start + self._patience.reply_bytes)
+        if start or end < file.size:
+            headers["Range"] = f"bytes={start}-{end - 1}"
         url = hf_hub_url(self._repo, file.name, revision=revision)
         with get_session().stream(
             "GET", url, headers=headers, timeout=self._patience.stall_s
@@ -199,7 +194,7 @@ class Fetch:
                 self._write(out, chunk)
                 if out.tell() > file.size:
                     break  # it will be found wrong
-        if out.tell() < file.size:
+        if out.tell() < end:
             raise _Broken("a reply ended too early")
 
     def _write(self, out: FileIO, chunk: bytes) -> None:
@@ -231,12 +226,7 @@ class Fetch:
                 wrong += [other for other in files if other.blob == file.blob]
         if wrong:
             self._cache.remove_wrong(revision, wrong)
-            names = " and ".join(file.name for file in wrong)
-            why = (
-                f"Checked and found wrong: {names}. What is wrong was removed; resume to fetch it "
-                "again."
-            )
-            raise _Stop(End(how="paused", why=why))
+            raise _Stop(refusals.found_wrong([file.name for file in wrong]))
 
     def _patiently(self, step: Callable[[], T]) -> T:
         """Do a step until it is done; after so many vain tries in a row, pause the download."""
@@ -253,11 +243,15 @@ class Fetch:
                 if vain >= self._patience.tries:
                     if refusal is not None:
                         raise
-                    raise _Stop(unreachable(constants.ENDPOINT, error)) from error
-                self._wait(self._patience.pause_s * 2 ** (vain - 1))
+                    raise _Stop(refusals.unreachable(constants.ENDPOINT, error)) from error
+                self._wait(self._patience.pause_s * 2 ** (vain - 1), refusal)
 
-    def _wait(self, seconds: float) -> None:
-        detail = f"The download was interrupted; trying again in {seconds:.0f} s"
+    def _wait(self, seconds: float, refusal: Refusal | None) -> None:
+        why = "The download was interrupted"
+        if refusal is not None and refusal.wait_s is not None:
+            why = "The hub asks to wait"
+            seconds = max(seconds, min(refusal.wait_s, self._patience.longest_s))
+        detail = f"{why}; trying again in {seconds:.0f} s"
         stage = "resolving" if self._teller.total is None else "downloading"
         self._teller.tell(Progress(stage=stage, detail=detail))
         time.sleep(seconds)
@@ -270,7 +264,15 @@ def _refusal(error: HfHubHTTPError) -> Refusal:
         code=headers.get("X-Error-Code") or "",
         message=headers.get("X-Error-Message") or "",
         token=get_token() is not None,
+        wait_s=_wait_of(headers),
     )
+
+
+def _wait_of(headers: Mapping[str, str]) -> float | None:
+    if (told := headers.get("Retry-After", "")).isdecimal():
+        return float(told)
+    limit = parse_ratelimit_headers(headers)
+    return limit.reset_in_seconds if limit and not limit.remaining else None
 
 
 def _end_with_server() -> None:

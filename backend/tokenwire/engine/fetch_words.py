@@ -21,12 +21,16 @@ _TELL_EVERY_S = 0.1
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long a bad connection is borne: `tries` in a row that bring next to nothing, a pause
-    before each that doubles, and how long a reply may be silent.
+    before each that doubles, or is what the hub asks for (its limits count over five minutes) up
+    to `longest_s`, and how long a reply may be silent. No reply is asked to have more than
+    `reply_bytes`: what is behind the hub hands nothing out that is larger than 50 GB, but any part.
     """
 
     tries: int = 6
     pause_s: float = 1.0
+    longest_s: float = 330.0
     stall_s: float = 20.0
+    reply_bytes: int = 20 * 10**9
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):

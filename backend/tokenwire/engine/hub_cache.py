@@ -86,6 +86,11 @@ class CachedRepo:
         folder = self.snapshot(main.read_text().strip())
         return folder if folder.is_dir() else None
 
+    def disk(self) -> tuple[Path, int]:
+        """The folder that it is in or will be, and how many bytes are free there."""
+        folder = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        return folder, shutil.disk_usage(folder).free
+
     def present(self, file: HubFile) -> int:
         """How many bytes of a file are here."""
         if self.blob(file.blob).exists():

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tokenwire.engine.fetch_words import End
+from tokenwire.engine.fetch_words import End, size
 
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _PASSING = {408, 429, *range(500, 600)}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -20,13 +24,15 @@ _BAD_TOKEN = "Invalid credentials in Authorization header"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """What the hub answered: `code` and `message` are its X-Error headers, each "" where there is
-    none; `token` is whether the question came with one.
+    none; `token` is whether the question came with one, `wait_s` for how long it asks not to be
+    asked again.
     """
 
     status: int
     code: str
     message: str
     token: bool
+    wait_s: float | None = None
 
     @property
     def passes(self) -> bool:
@@ -76,6 +82,34 @@ def unreachable(endpoint: str, error: Exception) -> End:
     """The connection failed, once too often."""
     said = str(error) or type(error).__name__
     return End(how="paused", why=f"The connection to {endpoint} fails ({said}). {_KEPT}")
+
+
+def nonsense(repo: str, endpoint: str, error: Exception) -> End:
+    """The answer is none of a hub's."""
+    why = (
+        f"What {endpoint} says of {repo} can't be used ({error}). Look at HF_ENDPOINT and at the "
+        "proxy, if you have set them."
+    )
+    return End(how="refused", why=why)
+
+
+def found_wrong(names: list[str]) -> End:
+    """Files have not the sums that the hub tells."""
+    why = (
+        f"Checked and found wrong: {' and '.join(names)}. What is wrong was removed; resume to "
+        "fetch it again."
+    )
+    return End(how="paused", why=why)
+
+
+def no_room(repo: str, folder: Path, *, missing: int, free: int, spare: int) -> End:
+    """The disk is too small, which is known before anything is fetched."""
+    why = (
+        f"There is no room for {repo}: {size(missing)} are missing, and of the {size(free)} that "
+        f"are free at {folder}, {size(spare)} must stay free. Make room, or set HF_HOME to a "
+        "folder on another disk."
+    )
+    return End(how="refused", why=why)
 
 
 def disk(error: OSError) -> End:

@@ -30,8 +30,6 @@ _BESIDE = (
 )
 # The same weights again: in the layout of their maker, or in another precision.
 _TWICE = ("consolidated*", "*.fp16*", "*.bf16*", "*.fp32*")
-# The hub hands nothing larger out over plain HTTP.
-_LARGEST = 50 * 10**9
 
 
 class CannotServe(Exception):
@@ -47,12 +45,12 @@ def choose(repo: str, files: Iterable[HubFile]) -> tuple[HubFile, ...]:
     weights = [file for file in root if file.name.endswith(".safetensors")]
     weights = [file for file in weights if not _is(file, _TWICE)] or weights
     beside = [file for file in listed if _is(file, _BESIDE)]
-    _check(repo, listed, beside, weights)
+    _check(repo, listed, beside, has_weights=bool(weights))
     return (*sorted(beside, key=lambda file: file.size), *weights)
 
 
-def _check(repo: str, listed: list[HubFile], beside: list[HubFile], weights: list[HubFile]) -> None:
-    if not weights:
+def _check(repo: str, listed: list[HubFile], beside: list[HubFile], *, has_weights: bool) -> None:
+    if not has_weights:
         kinds = [
             kind
             for kind in ("gguf", "bin", "pt", "pth", "onnx")
@@ -79,12 +77,6 @@ def _check(repo: str, listed: list[HubFile], beside: list[HubFile], weights: lis
             f"{repo} can't be served: it has neither tokenizer.json nor tokenizer.model. "
             "Look for a repository of it that has one."
         )
-    for file in weights:
-        if file.size > _LARGEST:
-            raise CannotServe(
-                f"{repo} can't be fetched here: the hub doesn't hand out {file.name} over plain "
-                f"HTTP, because it is larger than 50 GB. Fetch it with: hf download {repo}"
-            )
 
 
 def _is(file: HubFile, patterns: tuple[str, ...]) -> bool:
