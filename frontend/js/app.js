@@ -6,7 +6,8 @@ import { api } from "./net/api.js";
 import { createLink } from "./net/link.js";
 import { createChats } from "./state/chats.js";
 import { createConversations } from "./state/conversations.js";
-import { readDraft, writeDraft } from "./state/drafts.js";
+import { taken, writeDraft } from "./state/drafts.js";
+import { headline, joined } from "./state/files.js";
 import { STARTS, choose, modelOf, offers, relisted, withModel } from "./state/models.js";
 import { NO_SEARCH, createSearch } from "./state/search.js";
 import { stateLine } from "./state/sentences.js";
@@ -17,8 +18,8 @@ import { byId } from "./ui/dom.js";
 import { createDrawer } from "./ui/drawer.js";
 import { UNTITLED, createHistory } from "./ui/history.js";
 import { createKeys } from "./ui/keys.js";
+import { extras, whenIdle } from "./ui/later.js";
 import { createPicker } from "./ui/picker.js";
-import { createFinder } from "./ui/search.js";
 import { createStateLine } from "./ui/stateline.js";
 import { createTheme } from "./ui/theme.js";
 import { welcome } from "./ui/welcome.js";
@@ -30,8 +31,6 @@ import { welcome } from "./ui/welcome.js";
 
 /** A short loss of the link is not worth a word. */
 const AWAY_MS = 2_500;
-/** Once the first screen is there. */
-const IDLE_MS = 1_000;
 const BUILD = document.querySelector('meta[name="tokenwire-build"]')?.getAttribute("content");
 
 const store = createStore(/** @type {AppState} */ ({
@@ -205,19 +204,19 @@ function begin() {
 
 /* What a person does. */
 
-/** @param {string} text */
-function send(text) {
+/** @param {string} text @param {import("./types").TextFile[]} [files] */
+function send(text, files = []) {
   const { model } = modelOf(store.get());
-  if (chat.live) return chat.steer(text) || composer.giveBack(text);
+  const prompt = joined(files, text);
+  if (chat.live) return chat.steer(prompt) ? taken(chat.id, text, files) : composer.giveBack(prompt);
   if (!model) return;
   const [mine, key] = [chat, chat.id];
   writeDraft(key, text);
-  mine.send(text, model.id);
+  mine.send(prompt, model.id);
   const unwatch = mine.watch((changed) => {
-    if (changed?.prompt !== text || !changed.id) return;
+    if (changed?.prompt !== prompt || !changed.id) return;
     unwatch();
-    // The server has it; what was typed since then is another draft.
-    if (readDraft(key) === text) writeDraft(key, "");
+    taken(key, text, files);
   });
   view.sent();
 }
@@ -252,13 +251,8 @@ const view = createChatView({
   welcome: () => welcome(modelOf(store.get()).model, offers(store.get().models), { onPrompt: send, onPick: pick }),
 });
 const composer = createComposer({ onSend: send, onStop: () => chat.stop(), onType: () => ahead?.typed(sight()) });
-/** @type {ReturnType<typeof import("./ui/ahead.js").createAhead> | null} */
+/** @type {ReturnType<import("./ui/later.js").Extras["createAhead"]> | null} */
 let ahead = null;
-setTimeout(async () => {
-  const { createAhead } = await import("./ui/ahead.js").catch(() => ({ createAhead: null }));
-  ahead = createAhead?.({ create: link.create, onFill: (fill) => store.set({ fill }) }) ?? null;
-  refresh();
-}, IDLE_MS);
 const picker = createPicker({ onChoose: pick, onTend: tend, onLook: list });
 const drawer = createDrawer();
 const setLine = createStateLine((action) => (action === "reload" ? location.reload() : link.now()));
@@ -271,7 +265,20 @@ const sidebar = createHistory({
     return conversations.remove(row);
   },
 });
-const finder = createFinder({ onLook: search.look, onMore: search.more, onRetry: search.retry });
+/** @type {ReturnType<import("./ui/later.js").Extras["createFinder"]> | null} */
+let finder = null;
+/** @param {import("./ui/later.js").Extras} extras */
+function complete({ createAhead, createFinder, watchDrags }) {
+  if (ahead) return;
+  watchDrags();
+  ahead = createAhead({ create: link.create, onFill: (fill) => store.set({ fill }) });
+  finder = createFinder({ onLook: search.look, onMore: search.more, onRetry: search.retry });
+  finder.update(store.get());
+  refresh();
+}
+whenIdle(complete);
+byId("query").addEventListener("input", () => extras().then(complete, () => {}));
+byId("search").addEventListener("submit", (event) => event.preventDefault());
 createTheme();
 createKeys({
   stop: () => {
@@ -287,7 +294,7 @@ createKeys({
   search: () => {
     /** @type {HTMLElement | null} */ (document.querySelector(":popover-open"))?.hidePopover();
     drawer.show();
-    finder.focus();
+    /** @type {HTMLInputElement} */ (byId("query")).select();
   },
   newest: () => view.focusNewest(),
 });
@@ -308,7 +315,7 @@ let greeting = "";
 /** What the message box may do ahead of a send. */
 function sight() {
   const state = store.get();
-  return { chat, model: modelOf(state).model, online: state.link.status === "open", fields: {}, files: "", text: composer.text };
+  return { chat, model: modelOf(state).model, online: state.link.status === "open", fields: {}, files: composer.files, text: composer.text };
 }
 
 function refresh() {
@@ -323,14 +330,14 @@ function refresh() {
   greeting = greets;
   setLine(stateLine(state, live, choice));
   composer.setMode(live ? (live.stopping ? "stopping" : "writing") : choice.model ? "ready" : "closed");
-  const title = state.conversations.find((c) => c.id === state.open)?.title ?? chat.turns[0]?.prompt.slice(0, 60) ?? UNTITLED;
+  const title = state.conversations.find((c) => c.id === state.open)?.title ?? (headline(chat.turns[0]?.prompt ?? "").slice(0, 60) || UNTITLED);
   byId("title").textContent = title;
   document.title = `${unseen ? "● " : ""}${state.open || chat.turns.length ? `${title} · ` : ""}Tokenwire`;
 }
 
 store.watch(["link", "away", "draining", "saving", "outdated", "models", "refusals", "conversations", "open", "fill"], refresh);
 store.watch(["conversations", "open", "older", "listed", "listError"], (state) => sidebar.update(state));
-store.watch(["search", "open"], (state) => finder.update(state));
+store.watch(["search", "open"], (state) => finder?.update(state));
 
 addEventListener("hashchange", route);
 addEventListener("online", () => link.now());
@@ -345,7 +352,5 @@ document.addEventListener("visibilitychange", () => {
   link.awake();
   refresh();
 });
-for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
-
 link.start();
 route();

@@ -248,6 +248,12 @@ export interface Queue {
   eta_s?: number | null;
 }
 
+/** A file that goes with a message. */
+export interface TextFile {
+  name: string;
+  text: string;
+}
+
 /** How full a chat is, in tokens. `cached`: what the engine has read of it, null where nobody asked. */
 export interface Fill {
   used: number;

@@ -321,7 +321,8 @@ export class Fake {
     // The head when it begins; by its end another may have been turned to.
     if (!answer.headed) row.active_response_id = answer.response.id;
     answer.headed = true;
-    row.title ??= answer.prompt.slice(0, 60);
+    // What stands in fences names a chat only where nothing else does.
+    row.title ??= (answer.prompt.replace(/^(`{3,})[^`\n]*\n.*?^\1$/gms, "").trim() || answer.prompt).slice(0, 60);
     this.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "updated", conversation_id: id, conversation: row });
   }
 

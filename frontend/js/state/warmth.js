@@ -12,15 +12,16 @@ const PAUSE_MS = 600;
 /** Where everybody asks, the server gives up a warm-up after a while. */
 const AGAIN_MS = 20_000;
 
+/** Files are long: they are compared as they are. @param {Subject} a @param {Subject} b */
+const same = (a, b) =>
+  a.model === b.model && a.parent === b.parent && a.files === b.files && JSON.stringify(a.fields) === JSON.stringify(b.fields);
+
 /** @param {{ create: import("./chat.js").Link["create"], onWarm: () => void, now?: () => number }} parts */
 export function createWarmth({ create, onWarm, now = Date.now }) {
-  /** The one that is waited for or read. @type {{ key: string, timer?: ReturnType<typeof setTimeout>, handle?: import("../net/link.js").Handle } | null} */
+  /** The one that is waited for or read. @type {{ subject: Subject, timer?: ReturnType<typeof setTimeout>, handle?: import("../net/link.js").Handle } | null} */
   let current = null;
-  /** What came of the last one. @type {{ key: string, warmth: Warmth | null, again: number } | null} */
+  /** What came of the last one. @type {{ subject: Subject, warmth: Warmth | null, again: number } | null} */
   let done = null;
-
-  /** @param {Subject} subject */
-  const keyOf = ({ model, parent, fields, files }) => JSON.stringify([model, parent, fields, files]);
 
   function leave() {
     const left = current;
@@ -29,8 +30,8 @@ export function createWarmth({ create, onWarm, now = Date.now }) {
     left?.handle?.cancel();
   }
 
-  /** @param {string} key @param {Subject} subject */
-  function begin(key, subject) {
+  /** @param {Subject} subject */
+  function begin(subject) {
     const { model, parent, fields, files } = subject;
     const input = files ? { input: [{ type: "message", role: "user", content: files }] } : {};
     const request = { ...fields, ...input, model, previous_response_id: parent, generate: false, store: false };
@@ -40,7 +41,7 @@ export function createWarmth({ create, onWarm, now = Date.now }) {
     const end = (warmth, again) => {
       if (current !== mine) return;
       current = null;
-      done = { key, warmth, again };
+      done = { subject, warmth, again };
       onWarm();
     };
     mine.handle = create(request, {
@@ -62,14 +63,13 @@ export function createWarmth({ create, onWarm, now = Date.now }) {
   return {
     /** @param {Subject | null} subject what should be read now; null: nothing */
     want(subject) {
-      const key = subject && keyOf(subject);
-      if (current?.key === key) return;
+      if (subject && current && same(current.subject, subject)) return;
       leave();
-      if (!subject || !key || (done?.key === key && now() < done.again)) return;
-      current = { key, timer: setTimeout(() => begin(key, subject), PAUSE_MS) };
+      if (!subject || (done && same(done.subject, subject) && now() < done.again)) return;
+      current = { subject, timer: setTimeout(() => begin(subject), PAUSE_MS) };
     },
     /** What is known of it. @param {Subject | null} subject @returns {Warmth | null} */
-    of: (subject) => (subject && done?.key === keyOf(subject) ? done.warmth : null),
+    of: (subject) => (subject && done && same(done.subject, subject) ? done.warmth : null),
     /** The cache is gone with its engine. */
     forget() {
       leave();

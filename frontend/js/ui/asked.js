@@ -2,34 +2,38 @@
  * What a person said: its words, its versions, and the box in which it is said in another way. It refuses
  * to know what is asked when.
  */
+import { joined, parted } from "../state/files.js";
 import { copyButton } from "./copy.js";
 import { composing, h, iconButton } from "./dom.js";
+import { fileLabel, said } from "./said.js";
 import { versionSwitch } from "./versions.js";
 
 /** @typedef {{ onEdit: (prompt: string) => void, onVersion: (id: string) => void }} Hooks */
 
 /** @param {string} prompt @param {Hooks} hooks */
 export function createAsked(prompt, hooks) {
-  const said = h("div", { class: "said", dir: "auto" }, prompt);
+  const parts = parted(prompt);
+  const words = h("div", { class: "said", dir: "auto" }, ...said(prompt));
   const edit = iconButton("Edit message", "pencil", { "data-act": "", onclick: open });
   const versions = versionSwitch("message", hooks.onVersion);
   const tools = h("div", { class: "tools" }, versions.node, copyButton(() => prompt, "Copy message"), edit);
-  const node = h("article", { class: "ask", "aria-label": "You", hidden: prompt === "" }, said, tools);
+  const node = h("article", { class: "ask", "aria-label": "You", hidden: prompt === "" }, words, tools);
 
   /** Shows the words in a box of their own, in place. */
   function open() {
     if (node.querySelector("form")) return;
     const box = h("textarea", { class: "edit-box", "aria-label": "Edit your message", rows: "1", dir: "auto" });
-    box.value = prompt;
-    const form = h("form", { class: "edit" }, box, h("div", { class: "edit-acts" },
+    box.value = parts.text;
+    const files = parts.files.map((file) => h("div", { class: "chip" }, ...fileLabel(file)));
+    const form = h("form", { class: "edit" }, ...files, box, h("div", { class: "edit-acts" },
       h("button", { type: "button", class: "text-button", onclick: close }, "Cancel"),
       h("button", { type: "submit", class: "text-button primary" }, "Send")));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = box.value.trim();
-      if (!text) return box.focus();
+      if (!text && !files.length) return box.focus();
       close();
-      hooks.onEdit(text);
+      hooks.onEdit(joined(parts.files, text));
     });
     box.addEventListener("keydown", (event) => {
       if (composing(event)) return;
@@ -39,7 +43,7 @@ export function createAsked(prompt, hooks) {
       event.preventDefault();
       event.stopPropagation();
     });
-    said.hidden = tools.hidden = true;
+    words.hidden = tools.hidden = true;
     node.append(form);
     box.focus();
     box.setSelectionRange(box.value.length, box.value.length);
@@ -47,7 +51,7 @@ export function createAsked(prompt, hooks) {
 
   function close() {
     node.querySelector("form")?.remove();
-    said.hidden = tools.hidden = false;
+    words.hidden = tools.hidden = false;
     edit.focus();
   }
 

@@ -4,6 +4,7 @@
  */
 import { shortName } from "../state/models.js";
 import { byId, h, setAttribute, setText } from "./dom.js";
+import { extras, whenIdle } from "./later.js";
 
 /** @typedef {import("../types").Model} Model */
 /** @typedef {import("../types").AppState} AppState */
@@ -11,8 +12,6 @@ import { byId, h, setAttribute, setText } from "./dom.js";
  *  @typedef {{ onChoose: (model: Model) => void, onTend: (verb: import("../types").ModelVerb, id: string) => void, onLook: () => void }} Hooks */
 
 const LOOK_MS = 2_000;
-/** Once the first screen is there: a list that is fetched when it is asked for may be asked for when the server is away. */
-const IDLE_MS = 1_000;
 /** @type {Partial<Record<import("../types").ModelState, string>>} */
 const WORDS = {
   recovering: "restarting", draining: "being unloaded", absent: "not on this machine", unloaded: "not loaded", paused: "download paused",
@@ -25,8 +24,6 @@ export function createPicker(hooks) {
   const panel = byId("picker");
   /** @type {ReturnType<typeof import("./modellist.js").createModelList> | null} */
   let list = null;
-  /** @type {Promise<void> | null} */
-  let coming = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   let looking;
   /** @type {[AppState, Model | null] | null} */
@@ -34,25 +31,21 @@ export function createPicker(hooks) {
 
   const isOpen = () => panel.matches(":popover-open");
 
-  /** The list itself, once. */
-  function bring() {
-    coming ??= import("./modellist.js").then(({ createModelList }) => {
-      list = createModelList(panel, { ...hooks, onChoose: (model) => (panel.hidePopover(), hooks.onChoose(model)) });
-      if (shown) list.update(...shown);
-      if (isOpen()) list.open();
-    }, () => {
-      coming = null;
-      panel.replaceChildren(h("p", { class: "picker-none" }, "The list could not be fetched. Open it again, or reload the page."));
-    });
-    return coming;
+  /** The list itself, once. @param {import("./later.js").Extras} extras */
+  function complete({ createModelList }) {
+    if (list) return;
+    list = createModelList(panel, { ...hooks, onChoose: (model) => (panel.hidePopover(), hooks.onChoose(model)) });
+    if (shown) list.update(...shown);
+    if (isOpen()) list.open();
   }
-  setTimeout(bring, IDLE_MS);
+  whenIdle(complete);
+  const lost = () => panel.replaceChildren(h("p", { class: "picker-none" }, "The list could not be fetched. Open it again, or reload the page."));
 
   // The button opens the panel by its popovertarget; here it is filled before and focused after.
   panel.addEventListener("beforetoggle", (event) => {
     if (event.newState !== "open") return;
     panel.style.setProperty("--x", `${button.getBoundingClientRect().left}px`);
-    bring();
+    extras().then(complete, lost);
     list?.fill();
   });
   panel.addEventListener("toggle", () => {

@@ -1,6 +1,7 @@
 /**
  * The search field above the list of chats, and what was found in the place of that list. A hit is a link
- * to the response that holds it; it refuses to know when to ask, and what opening a hit takes.
+ * to the response that holds it; it refuses to know when to ask, and what opening a hit takes. It is fetched
+ * apart from the page.
  */
 import { momentOf } from "../state/dates.js";
 import { foundLine } from "../state/sentences.js";
@@ -39,8 +40,7 @@ export function createFinder(hooks) {
   let answered = "";
   let told = "";
 
-  keys.textContent = APPLE ? "⌘K" : "Ctrl K";
-  field.title = `Search (${APPLE ? "⌘K" : "Ctrl+K"})`;
+  if (APPLE) [keys.textContent, field.title] = ["⌘K", "Search (⌘K)"];
 
   field.addEventListener("input", look);
   clear.addEventListener("click", empty);
@@ -123,16 +123,14 @@ export function createFinder(hooks) {
     return row;
   }
 
+  // It may have been typed into before this was here.
+  if (field.value) look();
+
   return {
     /** @param {AppState} next */
     update(next) {
       state = next;
       draw();
-    },
-    /** What is looked for can be typed anew at once. */
-    focus() {
-      field.focus();
-      field.select();
     },
   };
 }

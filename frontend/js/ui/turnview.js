@@ -8,7 +8,9 @@ import { createAsked } from "./asked.js";
 import { copyButton, copyFrom } from "./copy.js";
 import { arrange, h, icon, iconButton, setAttribute, setText } from "./dom.js";
 import { soon } from "./frame.js";
+import { extras } from "./later.js";
 import { viewOf } from "./pieces.js";
+import { said } from "./said.js";
 import { versionSwitch } from "./versions.js";
 
 /** @typedef {import("../types").Turn} Turn */
@@ -87,7 +89,7 @@ export class TurnView {
 
   async #showFacts() {
     if (this.#facts.hidden) return;
-    const { detailsOf } = await import("../state/details.js");
+    const { detailsOf } = await extras();
     this.#facts.replaceChildren(...detailsOf(this.#turn).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
 
@@ -160,7 +162,7 @@ export class TurnView {
     setAttribute(this.#answer, "aria-busy", live ? "true" : null);
     this.#said.hidden = turn.steers.length === 0;
     if (this.#said.childElementCount !== turn.steers.length) {
-      this.#said.replaceChildren(...turn.steers.map((text) => h("p", { class: "said", dir: "auto" }, text)));
+      this.#said.replaceChildren(...turn.steers.map((text) => h("div", { class: "said", dir: "auto" }, ...said(text))));
     }
     this.#note.hidden = note === null;
     setText(this.#noteText, note ?? "");

@@ -1,0 +1,9 @@
+/**
+ * What the first screen does without: fetched apart from it, in one piece, as pieces that share much are
+ * smaller together. It holds nothing of its own.
+ */
+export { detailsOf } from "../state/details.js";
+export { createAhead } from "./ahead.js";
+export { choose, offer, takeIn, tellRefused, watchDrags } from "./intake.js";
+export { createModelList } from "./modellist.js";
+export { createFinder } from "./search.js";
