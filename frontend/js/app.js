@@ -5,7 +5,7 @@
 import { api } from "./net/api.js";
 import { createLink } from "./net/link.js";
 import { createChats } from "./state/chats.js";
-import { createConversations } from "./state/conversations.js";
+import { NOTHING_LISTED, createConversations } from "./state/conversations.js";
 import { taken, writeDraft } from "./state/drafts.js";
 import { headline, joined } from "./state/files.js";
 import { STARTS, choose, modelOf, offers, relisted, withModel } from "./state/models.js";
@@ -35,7 +35,7 @@ const BUILD = document.querySelector('meta[name="tokenwire-build"]')?.getAttribu
 
 const store = createStore(/** @type {AppState} */ ({
   link: { status: "connecting", since: Date.now(), code: 0 }, away: false, draining: false, saving: true, outdated: false,
-  models: [], refusals: {}, conversations: [], older: null, listed: false, listError: null, search: NO_SEARCH, open: null, fill: null,
+  models: [], refusals: {}, ...NOTHING_LISTED, search: NO_SEARCH, open: null, fill: null,
 }));
 const conversations = createConversations(store);
 const search = createSearch(store, api.search);
@@ -259,7 +259,14 @@ const setLine = createStateLine((action) => (action === "reload" ? location.relo
 const sidebar = createHistory({
   onOlder: conversations.older,
   onRetry: conversations.refresh,
+  onShelf: conversations.show,
   onRename: conversations.rename,
+  onPin: conversations.pin,
+  onArchive: conversations.archive,
+  onStop: (row) => {
+    chats.get(row.id)?.stop();
+    return conversations.stop(row);
+  },
   onDelete: (row) => {
     if (row.id === store.get().open) location.hash = "#/";
     return conversations.remove(row);
@@ -336,7 +343,7 @@ function refresh() {
 }
 
 store.watch(["link", "away", "draining", "saving", "outdated", "models", "refusals", "conversations", "open", "fill"], refresh);
-store.watch(["conversations", "open", "older", "listed", "listError"], (state) => sidebar.update(state));
+store.watch(["conversations", "open", "shelf", "lists"], (state) => sidebar.update(state));
 store.watch(["search", "open"], (state) => finder?.update(state));
 
 addEventListener("hashchange", route);

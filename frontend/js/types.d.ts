@@ -84,6 +84,7 @@ export interface ChatSettings {
 export interface Hit {
   conversation_id: string;
   title: string | null;
+  archived: boolean;
   response_id: string;
   item_id: string;
   role: string | null;
@@ -282,6 +283,17 @@ export interface Search {
   error: string | null;
 }
 
+/** The list of chats, and those that were put away. */
+export type Shelf = "chats" | "archived";
+
+/** How far a shelf has been read. */
+export interface Listing {
+  /** Cursor of the next older page; null when there is none. */
+  older: string | null;
+  listed: boolean;
+  error: string | null;
+}
+
 export interface AppState {
   link: LinkInfo;
   /** The link has been lost for long enough to say so. */
@@ -294,11 +306,11 @@ export interface AppState {
   models: Model[];
   /** Why the server refused what was last asked of a model, by its id. */
   refusals: Record<string, string>;
+  /** All that are known, on both shelves, newest first. */
   conversations: Conversation[];
-  /** Cursor of the next older page of conversations; null when there is none. */
-  older: string | null;
-  listed: boolean;
-  listError: string | null;
+  /** What the sidebar lists. */
+  shelf: Shelf;
+  lists: Record<Shelf, Listing>;
   search: Search;
   /** The chat on screen: its conversation, or null for a new one. */
   open: string | null;

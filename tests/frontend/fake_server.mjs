@@ -229,6 +229,10 @@ export class Fake {
   refusesSteer = null;
   /** What was cut is not followed. */
   followsNot = false;
+  /** Refuses the next change of a chat with this sentence. */
+  refusesChange = null;
+  /** Every change of a chat that arrived. */
+  changes = [];
   /** Refuses what is asked of a model next with this sentence. */
   refusesModel = null;
   /** Called with each new answer; without it the test writes. */
@@ -301,10 +305,25 @@ export class Fake {
   conversation(title = null, updated_at = seconds()) {
     const row = {
       id: newId("conv"), object: "conversation", created_at: updated_at, updated_at, title, title_source: "auto", model: null,
-      metadata: {}, active_response_id: null, running: false,
+      metadata: {}, settings: {}, pinned: false, archived: false, active_response_id: null, running: false,
     };
     this.conversations.set(row.id, row);
     return row;
+  }
+
+  /** A chat as it was, but for this, told to every page. */
+  tell(row, info) {
+    Object.assign(row, info);
+    this.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "updated", conversation_id: row.id, conversation: row });
+  }
+
+  /** An answer that somebody else has begun in a chat. */
+  begin(row, prompt) {
+    const input = [{ id: newId("msg"), type: "message", role: "user", content: prompt }];
+    const answer = new Answer(this, { model: "tokenwire-demo", conversation: row.id, previous_response_id: null, input });
+    this.answers.set(answer.response.id, answer);
+    this.touched(row.id, answer);
+    return answer;
   }
 
   /** An exchange that was there before the page was; `after` is the one that it continues. */
@@ -458,11 +477,18 @@ export class Fake {
     if (path === "/v1/conversations" && method === "POST") return json(this.conversation(body.title ?? null));
     if (path === "/v1/conversations") return this.#list(query, json);
     if (path === "/v1/conversations/search") return this.#search(query, json);
-    const [, id, rest] = /^\/v1\/conversations\/([^/]+)(\/responses)?$/.exec(path) ?? [];
+    const [, id, rest] = /^\/v1\/conversations\/([^/]+)(\/responses|\/cancel)?$/.exec(path) ?? [];
     const row = this.conversations.get(id);
     if (!row) return missing();
+    if (rest === "/cancel") return json(this.#stop(row));
     if (rest) return json({ object: "list", data: [...this.answers.values()].filter((a) => a.request.conversation === id).map((a) => ({ response: this.#kept(a), input: a.input })) });
+    if (method === "POST" && this.refusesChange) {
+      const message = this.refusesChange;
+      this.refusesChange = null;
+      return json({ error: { message, type: "server_error", code: "not_saved", param: null } }, 500);
+    }
     if (method === "POST") {
+      this.changes.push(body);
       Object.assign(row, body, body.title === undefined ? {} : { title_source: "user" });
       this.say({ type: "tokenwire:conversation.changed", sequence_number: 0, op: "updated", conversation_id: id, conversation: row });
     }
@@ -490,8 +516,16 @@ export class Fake {
   /** An end that wasn't saved is not known to the disk; saved late, it still says what it said. @param {Answer} answer */
   #kept = (answer) => (answer.done && !this.saving ? { ...answer.response, status: "in_progress", output: [] } : answer.response);
 
+  /** Ends what is being answered in a chat. */
+  #stop(row) {
+    for (const answer of this.answers.values()) if (answer.request.conversation === row.id) answer.cancel();
+    return row;
+  }
+
   #list(query, json) {
-    const all = [...this.conversations.values()].sort((a, b) => b.updated_at - a.updated_at || (b.id > a.id ? 1 : -1));
+    const fits = (flag, asked) => asked === "all" || String(flag) === asked;
+    const listed = [...this.conversations.values()].filter((c) => fits(c.archived, query.get("archived") ?? "false") && fits(c.pinned, query.get("pinned") ?? "all"));
+    const all = listed.sort((a, b) => b.updated_at - a.updated_at || (b.id > a.id ? 1 : -1));
     const from = query.get("after") ? all.findIndex((c) => c.id === query.get("after")) + 1 : 0;
     const data = all.slice(from, from + Number(query.get("limit") ?? 40));
     return json({ object: "list", data, has_more: from + data.length < all.length, last_cursor: data.at(-1)?.id ?? null });
@@ -511,6 +545,7 @@ export class Fake {
     const to = from + Number(query.get("limit") ?? 20);
     const data = all.slice(from, to).map(([answer, item_id, role, text]) => ({
       object: "conversation.hit", conversation_id: answer.request.conversation, title: this.conversations.get(answer.request.conversation).title,
+      archived: this.conversations.get(answer.request.conversation).archived,
       response_id: answer.response.id, item_id, role, created_at: answer.response.created_at,
       snippet: text.split(/([\p{L}\p{N}]+)/u).filter(Boolean).map((piece) => ({ text: piece, match: fits(piece.toLowerCase()) })),
     }));

@@ -527,7 +527,7 @@ async def test_a_conversation_that_is_cancelled_ends_what_runs_in_it_and_nothing
         inside = await shop.order(conversation="conv_1")
         elsewhere = await shop.order(conversation="conv_2")
         someone = await shop.order("Hi", BOB, conversation="conv_1")
-        await shop.generations.cancel_conversation("ann", "conv_1")
+        await shop.generations.cancel_conversation("ann", "conv_1", forget=True)
 
         assert inside.status == "cancelled"
         assert not elsewhere.ended

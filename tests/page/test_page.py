@@ -54,6 +54,12 @@ def test_the_page_says_what_is_wrong_in_odd_states() -> None:
 
 @pytest.mark.live
 @pytest.mark.timeout(600)
+def test_the_list_of_chats_at_the_side(server: Server) -> None:
+    run_node_tests("tests/page/history.test.mjs", url=server.url, seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
 def test_the_page_fetches_loads_and_switches_models() -> None:
     run_node_tests("tests/page/models.test.mjs", seconds=590)
 

@@ -4,6 +4,7 @@ shown at another branch; told to every tab.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from support.house import House, error_of, open_house, receive_until
@@ -142,6 +143,27 @@ async def test_the_branch_that_is_shown_is_remembered_and_gone_on_from(tmp_path:
         assert refused.status_code == 400
         assert refused.json()["error"]["param"] == "active_response_id"
         assert (await house.http.get(path)).json()["active_response_id"] == third["id"]
+
+
+async def test_all_that_is_answered_in_a_conversation_is_stopped_at_once(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        house.engine.hold_at = 2
+        mine, other = [await post(house, "/v1/conversations", {}) for _ in range(2)]
+        ids: list[str] = []
+        for place, parent in ((mine, {}), (mine, {"previous_response_id": None}), (other, {})):
+            asked = {"input": "Hi", "conversation": place["id"], "background": True}
+            ids.append((await post(house, "/v1/responses", asked | parent))["id"])
+            await asyncio.wait_for(house.engine.holding.wait(), 10)
+            house.engine.holding.clear()
+        stopped = await post(house, f"/v1/conversations/{mine['id']}/cancel", {})
+        assert (stopped["id"], stopped["running"]) == (mine["id"], False)
+        found = [(await house.http.get(f"/v1/responses/{id}")).json() for id in ids]
+        assert [each["status"] for each in found] == ["cancelled", "cancelled", "in_progress"]
+        assert found[0]["output"][0]["content"][0]["text"] == "Hello, "
+        # Again, where nothing runs, it changes nothing.
+        assert await post(house, f"/v1/conversations/{mine['id']}/cancel", {}) == stopped
+        gone = await house.http.post("/v1/conversations/conv_no/cancel")
+        assert error_of(gone) == (404, "conversation_not_found", "conversation")
 
 
 async def test_other_tabs_hear_of_every_change(tmp_path: Path) -> None:

@@ -307,13 +307,17 @@ class Generations:
             if stored and await self._records.status(user_id, other.id) is None:
                 self._drop(other.id)
 
-    async def cancel_conversation(self, user_id: str, conversation_id: str) -> None:
-        """End whatever runs in a conversation, and forget its responses here."""
-        for generation in list(self._live.values()):
-            inside = generation.response.conversation == {"id": conversation_id}
-            if inside and generation.user_id == user_id:
-                generation.cancel()
-                await generation.finished()
+    async def cancel_conversation(
+        self, user_id: str, conversation_id: str, *, forget: bool = False
+    ) -> None:
+        """End whatever runs in a conversation; `forget` its responses here, too."""
+        here, live = {"id": conversation_id}, self._live.values()
+        inside = [g for g in live if g.user_id == user_id and g.response.conversation == here]
+        for generation in inside:
+            generation.cancel()
+        for generation in inside:
+            await generation.finished()
+            if forget:
                 self._drop(generation.id)
 
     def drain(self) -> None:

@@ -1,5 +1,5 @@
-"""The HTTP door of the conversations: list, search, make, open, change, delete. Tells the other
-tabs of a page. What is said in one has doors of its own.
+"""The HTTP door of the conversations: list, search, make, open, change, stop, delete. Tells the
+other tabs of a page. What is said in one has doors of its own.
 """
 
 from __future__ import annotations
@@ -135,8 +135,13 @@ class ConversationsDoor:
         self._hub.conversation_changed(self._user_id, conversation_id, "updated")
         return json_response(updated)
 
-    async def delete(self, conversation_id: str) -> Response:
+    async def cancel(self, conversation_id: str) -> Response:
+        known(await self._store.conversation(self._user_id, conversation_id), conversation_id)
         await self._generations.cancel_conversation(self._user_id, conversation_id)
+        return await self.retrieve(conversation_id)
+
+    async def delete(self, conversation_id: str) -> Response:
+        await self._generations.cancel_conversation(self._user_id, conversation_id, forget=True)
         deleted = await self._store.delete_conversation(self._user_id, conversation_id)
         known(deleted or None, conversation_id)
         self._hub.conversation_changed(self._user_id, conversation_id, "deleted")
@@ -161,6 +166,7 @@ def install(app: Quart, parts: Parts) -> None:
     app.add_url_rule(one, "retrieve_conversation", door.retrieve, methods=["GET"])
     app.add_url_rule(one, "update_conversation", door.update, methods=["POST"])
     app.add_url_rule(one, "delete_conversation", door.delete, methods=["DELETE"])
+    app.add_url_rule(f"{one}/cancel", "cancel_conversation", door.cancel, methods=["POST"])
     app.add_url_rule(f"{one}/responses", "conversation_responses", door.turns, methods=["GET"])
 
 

@@ -209,6 +209,11 @@ OPERATIONS: Final[dict[str, Operation]] = {
         answers={200: answers.Deleted},
         errors=(ConversationNotFound,),
     ),
+    "POST /v1/conversations/{conversation_id}/cancel": Operation(
+        summary="End all answers that are being made in a conversation.",
+        answers={200: answers.Conversation},
+        errors=(ConversationNotFound,),
+    ),
     "GET /v1/conversations/{conversation_id}/responses": Operation(
         summary="List the responses of a conversation, in all its branches, with their input.",
         answers={200: answers.ExchangePage},

@@ -44,9 +44,8 @@ async function request(method, path, body, extra) {
 const chat = (id) => `/v1/conversations/${encodeURIComponent(id)}`;
 
 export const api = {
-  /** @param {string | null} after @returns {Promise<{data: Conversation[], has_more: boolean, last_cursor: string | null}>} */
-  conversations: (after) =>
-    request("GET", `/v1/conversations?limit=40${after ? `&after=${encodeURIComponent(after)}` : ""}`),
+  /** @param {{ limit: number, after?: string | null, archived?: boolean, pinned?: boolean }} which @returns {Promise<{data: Conversation[], has_more: boolean, last_cursor: string | null}>} */
+  conversations: (which) => request("GET", `/v1/conversations?${new URLSearchParams(Object.entries(which).flatMap(([k, v]) => (v || v === 0 ? [[k, String(v)]] : [])))}`),
   /** @param {string} query @param {string | null} after @returns {Promise<{data: import("../types").Hit[], has_more: boolean, last_cursor: string | null}>} */
   search: (query, after) =>
     request("GET", `/v1/conversations/search?limit=20&q=${encodeURIComponent(query)}${after ? `&after=${encodeURIComponent(after)}` : ""}`),
@@ -56,6 +55,8 @@ export const api = {
   conversation: (id) => request("GET", chat(id)),
   /** @param {string} id @param {Partial<Conversation>} fields @returns {Promise<Conversation>} */
   change: (id, fields) => request("POST", chat(id), fields),
+  /** Ends all that is being answered in it. @param {string} id @returns {Promise<Conversation>} */
+  stop: (id) => request("POST", `${chat(id)}/cancel`, {}),
   /** `keepalive` lets it survive the page. @param {string} id */
   remove: (id) => request("DELETE", chat(id), undefined, { keepalive: true }),
   /** @param {string} id @returns {Promise<{data: import("../types").Entry[]}>} */

@@ -22,8 +22,7 @@ export function createChats({ link, conversations, isOpen, whenOpen, onCreated, 
 
   /** @param {string} id */
   async function fetchChat(id) {
-    const [list, conversation] = await Promise.all([api.responses(id), api.conversation(id)]);
-    conversations.put([conversation]);
+    const [list, conversation] = await Promise.all([api.responses(id), conversations.read(id)]);
     return { entries: list.data, leaf: conversation.active_response_id };
   }
 
@@ -47,7 +46,7 @@ export function createChats({ link, conversations, isOpen, whenOpen, onCreated, 
 
   const needs = {
     link, fetchChat, createChat, onUnsaid,
-    setLeaf: async (/** @type {string} */ id, /** @type {string} */ leaf) => conversations.put([await api.change(id, { active_response_id: leaf })]),
+    setLeaf: conversations.lead,
     onCreated(/** @type {Chat} */ chat) {
       if (!chat.id) return;
       chats.set(chat.id, chat);

@@ -1,14 +1,25 @@
 /**
- * The list of conversations as the page knows it: kept in order by (updated, id), free of doubles, filled
- * page by page and by the server's news. Renaming and deleting show at once and come back if refused.
+ * The conversations as the page knows them, on both shelves (the list, and what was put away): in order by
+ * (updated, id), free of doubles, read page by page and kept by the server's news. What is changed here
+ * shows at once, also over news that is older than the change, and comes back if it is refused.
  */
 import { api } from "../net/api.js";
 
 /** @typedef {import("../types").Conversation} Conversation */
+/** @typedef {import("../types").Shelf} Shelf */
+/** @typedef {import("../types").Listing} Listing */
 /** @typedef {import("./store.js").Store} Store */
 
 /** How long a deletion can be taken back. */
 export const UNDO_MS = 6_000;
+const PAGE = 40;
+/** The most that the server lists at once. */
+const MOST = 100;
+
+/** @type {Listing} */
+const UNREAD = { older: null, listed: false, error: null };
+/** @type {Pick<import("../types").AppState, "conversations" | "shelf" | "lists">} */
+export const NOTHING_LISTED = { conversations: [], shelf: "chats", lists: { chats: UNREAD, archived: UNREAD } };
 
 /** @param {Conversation} a @param {Conversation} b */
 const newestFirst = (a, b) => b.updated_at - a.updated_at || (b.id > a.id ? 1 : -1);
@@ -19,25 +30,98 @@ export function merged(list, rows) {
   return [...byId.values()].sort(newestFirst);
 }
 
+/** @param {Conversation} c @param {Shelf} shelf */
+export const isOn = (c, shelf) => Boolean(c.archived) === (shelf === "archived");
+
+/** @param {Conversation} row @param {Partial<Conversation>} like @returns {Partial<Conversation>} the fields that the other has */
+const some = (row, like) => Object.fromEntries(Object.keys(like).map((name) => [name, row[/** @type {keyof Conversation} */ (name)]]));
+
 /** @param {Store} store */
 export function createConversations(store) {
   /** Deleted here, not yet on the server. @type {Map<string, {row: Conversation, timer: ReturnType<typeof setTimeout>}>} */
   const going = new Map();
+  /** What was changed here and isn't answered yet. @type {Map<string, Set<Partial<Conversation>>>} */
+  const changing = new Map();
+  /** Of each answer that is on its way: what was heard of meanwhile, and is newer. @type {Set<Set<string>>} */
+  const readings = new Set();
 
+  /** @param {Conversation} row @returns {Conversation} */
+  const changed = (row) => Object.assign({ ...row }, ...(changing.get(row.id) ?? []));
   /** @param {Conversation[]} rows */
-  const put = (rows) =>
-    store.set({ conversations: merged(store.get().conversations, rows.filter((c) => !going.has(c.id))) });
+  const keep = (rows) => store.set({ conversations: merged(store.get().conversations, rows.filter((c) => !going.has(c.id)).map(changed)) });
+  /** @param {(row: Conversation) => boolean} gone */
+  const drop = (gone) => store.set({ conversations: store.get().conversations.filter((c) => !gone(c)) });
   /** @param {string} id */
-  const drop = (id) => store.set({ conversations: store.get().conversations.filter((c) => c.id !== id) });
+  const heard = (id) => readings.forEach((reading) => reading.add(id));
 
-  /** @param {string | null} after */
-  async function page(after) {
+  /** @param {Conversation[]} rows as the server has them now */
+  function put(rows) {
+    for (const row of rows) heard(row.id);
+    keep(rows);
+  }
+
+  /** @param {string} id */
+  const find = (id) => store.get().conversations.find((c) => c.id === id);
+
+  /**
+   * What the server answers of a conversation; of an answer that the news has overtaken, only these fields.
+   * @param {string} id
+   * @param {Promise<Conversation>} asking
+   * @param {Partial<Conversation>} [shown] what was asked for, which has been shown until now
+   */
+  async function asked(id, asking, shown) {
+    /** @type {Set<string>} */
+    const newer = new Set();
+    readings.add(newer);
     try {
-      const { data, has_more, last_cursor } = await api.conversations(after);
-      put(data);
-      store.set({ older: has_more ? last_cursor : null, listed: true, listError: null });
+      const row = await asking;
+      if (shown) changing.get(id)?.delete(shown);
+      const known = find(id);
+      if (!newer.has(id)) put([row]);
+      else if (known) keep([{ ...known, ...some(row, shown ?? {}) }]);
+      return row;
+    } finally {
+      readings.delete(newer);
+    }
+  }
+
+  /** @param {Shelf} shelf @param {Partial<Listing>} news */
+  function list(shelf, news) {
+    const { lists } = store.get();
+    store.set({ lists: { ...lists, [shelf]: { ...lists[shelf], ...news } } });
+  }
+
+  /**
+   * Reads a shelf from the top, as far as it is known: what is not there any more goes.
+   * @param {Shelf} shelf
+   */
+  async function read(shelf) {
+    /** @type {Set<string>} */
+    const newer = new Set();
+    readings.add(newer);
+    try {
+      const known = store.get().conversations.filter((c) => isOn(c, shelf)).length;
+      const pins = shelf === "chats" ? api.conversations({ pinned: true, limit: MOST }) : null;
+      pins?.catch(() => {});
+      /** @type {Conversation[]} */
+      const rows = [];
+      /** @type {string | null} */
+      let older = null;
+      do {
+        const page = await api.conversations({ archived: shelf === "archived", after: older, limit: known > PAGE ? MOST : PAGE });
+        rows.push(...page.data);
+        older = page.has_more ? page.last_cursor : null;
+      } while (older && rows.length < known);
+      const last = rows.at(-1);
+      rows.push(...(await pins)?.data ?? []);
+      const there = new Set([...rows.map((c) => c.id), ...newer]);
+      drop((c) => isOn(c, shelf) && !there.has(c.id) && (c.pinned || !older || !last || newestFirst(c, last) < 0));
+      keep(rows.filter((c) => !newer.has(c.id)));
+      list(shelf, { older, listed: true, error: null });
     } catch (error) {
-      store.set({ listError: /** @type {Error} */ (error).message });
+      list(shelf, { error: /** @type {Error} */ (error).message });
+    } finally {
+      readings.delete(newer);
     }
   }
 
@@ -48,40 +132,84 @@ export function createConversations(store) {
     clearTimeout(entry.timer);
     api.remove(id).then(() => going.delete(id), (error) => {
       going.delete(id);
-      if (error.status !== 404) put([entry.row]);
+      if (error.status !== 404) keep([entry.row]);
     });
+  }
+
+  /**
+   * @param {Conversation} row
+   * @param {Partial<Conversation>} fields
+   * @param {Partial<Conversation>} [shown] what it comes to
+   */
+  async function change(row, fields, shown = fields) {
+    const known = find(row.id) ?? row;
+    const patches = changing.get(row.id) ?? new Set();
+    changing.set(row.id, patches.add(shown));
+    keep([known]);
+    try {
+      await asked(row.id, api.change(row.id, fields), shown);
+    } catch (error) {
+      patches.delete(shown);
+      const now = find(row.id);
+      if (now) keep([{ ...now, ...some(known, shown) }]);
+      throw error;
+    }
   }
 
   return {
     put,
-    refresh: () => page(null),
+    /** Whatever is listed, once more; and whether anything was put away. */
+    async refresh() {
+      const { shelf } = store.get();
+      const away = shelf === "archived" ? read("archived") : api.conversations({ archived: true, limit: 1 }).then(({ data }) => put(data), () => {});
+      await Promise.all([read("chats"), away]);
+    },
     /** The next older page, if there is one. */
-    older: async () => {
-      const { older } = store.get();
-      if (older) await page(older);
+    async older() {
+      const { shelf, lists } = store.get();
+      const after = lists[shelf].older;
+      if (!after) return;
+      try {
+        const { data, has_more, last_cursor } = await api.conversations({ archived: shelf === "archived", after, limit: PAGE });
+        put(data);
+        list(shelf, { older: has_more ? last_cursor : null, error: null });
+      } catch (error) {
+        list(shelf, { error: /** @type {Error} */ (error).message });
+      }
+    },
+    /** @param {Shelf} shelf to be seen */
+    show(shelf) {
+      store.set({ shelf });
+      if (!store.get().lists[shelf].listed) read(shelf);
     },
     /** @param {import("../types").Event} event */
     changed(event) {
-      if (event.op === "deleted" && event.conversation_id) drop(event.conversation_id);
-      else if (event.conversation) put([event.conversation]);
+      if (event.op === "deleted" && event.conversation_id) {
+        heard(event.conversation_id);
+        drop((c) => c.id === event.conversation_id);
+      } else if (event.conversation) put([event.conversation]);
     },
     /** @param {Conversation} row @param {string} title */
-    async rename(row, title) {
-      put([{ ...row, title, title_source: "user" }]);
-      try {
-        put([await api.change(row.id, { title })]);
-      } catch (error) {
-        put([row]);
-        throw error;
-      }
+    rename: (row, title) => change(row, { title }, { title, title_source: "user" }),
+    /** @param {Conversation} row @param {boolean} pinned */
+    pin: (row, pinned) => change(row, { pinned }),
+    /** @param {Conversation} row @param {boolean} archived */
+    archive: (row, archived) => change(row, { archived }),
+    /** Ends whatever is being answered in it. @param {Conversation} row */
+    async stop(row) {
+      await asked(row.id, api.stop(row.id), { running: false });
     },
+    /** As it is now. @param {string} id */
+    read: (id) => asked(id, api.conversation(id)),
+    /** Another response is its head. @param {string} id @param {string} leaf */
+    lead: (id, leaf) => asked(id, api.change(id, { active_response_id: leaf }), { active_response_id: leaf }),
     /** Gone from the list at once, from the server after UNDO_MS. @param {Conversation} row @returns {() => void} undo */
     remove(row) {
       going.set(row.id, { row, timer: setTimeout(() => commit(row.id), UNDO_MS) });
-      drop(row.id);
+      drop((c) => c.id === row.id);
       return () => {
         clearTimeout(going.get(row.id)?.timer);
-        if (going.delete(row.id)) put([row]);
+        if (going.delete(row.id)) keep([row]);
       };
     },
     /** The page is leaving: what was deleted is deleted. */

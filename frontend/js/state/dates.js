@@ -51,6 +51,17 @@ export function grouped(rows, now) {
   return groups;
 }
 
+/**
+ * The groups of a list of chats: those that are pinned, then the others by day.
+ * @template {{updated_at: number, pinned: boolean}} T
+ * @param {T[]} rows newest first
+ * @param {Date} now
+ */
+export function groupsOf(rows, now) {
+  const pinned = rows.filter((row) => row.pinned);
+  return [...(pinned.length ? [{ name: "Pinned", rows: pinned }] : []), ...grouped(rows.filter((row) => !row.pinned), now)];
+}
+
 /** Until the headings have to be made again. @param {Date} now @returns {number} milliseconds */
 export const untilMidnight = (now) =>
   new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1).getTime() - now.getTime();

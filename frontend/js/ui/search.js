@@ -137,13 +137,14 @@ export function createFinder(hooks) {
 
 /** @param {Hit} hit @param {() => void} onOpen */
 function createRow(hit, onOpen) {
-  const { title, role, snippet, created_at } = hit;
+  const { title, role, snippet, created_at, archived } = hit;
   const then = new Date(created_at * 1000);
   return h("li", { class: "hit" },
     h("a", { class: "hit-link", href: `#/c/${hit.conversation_id}/${hit.response_id}`, onclick: onOpen },
       h("span", { class: "hit-title", dir: "auto" }, title ?? UNTITLED),
       h("span", { class: "hit-about" },
         h("span", {}, SPEAKERS[role ?? ""] ?? ""),
-        h("time", { datetime: then.toISOString(), title: then.toLocaleString("en") }, momentOf(created_at, new Date()))),
+        h("time", { datetime: then.toISOString(), title: then.toLocaleString("en") }, momentOf(created_at, new Date())),
+        h("span", { class: "hit-shelf" }, archived ? "Archived" : "")),
       h("span", { class: "hit-text", dir: "auto" }, ...snippet.map(({ text, match }) => (match ? h("mark", {}, text) : text)))));
 }
