@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from tokenwire.engine.models import (
     ModelInfo,
     ModelState,
     Stage,
+    Transfer,
 )
 from tokenwire.errors import EngineDead, InvalidRequest, ModelUnavailable
 
@@ -307,6 +309,22 @@ async def test_a_download_that_stops_says_why_and_goes_on_when_asked() -> None:
         supervisor.download("org/hub")
         await until(lambda: phases(supervisor)["org/hub"] == "unloaded")
         assert supervisor.state("org/hub").detail is None
+
+
+async def test_a_stopped_download_tells_what_is_left_of_it() -> None:
+    """Not what it had told: what was found wrong is there no more."""
+    shelf, left = Shelf(HUB), Transfer(20, 100)
+    shelf.stop = DownloadStopped("A file is wrong.")
+    shelf.infos["org/hub"] = replace(HUB, half=left)
+    async with open_supervisor(Factory(), shelf=shelf) as supervisor:
+        for _ in range(2):
+            told = list[Transfer | None]()
+            unsubscribe = supervisor.subscribe(lambda state, told=told: told.append(state.transfer))
+            supervisor.download("org/hub")
+            await until(lambda told=told: Transfer(50, 100, 10.0, 5.0) in told)
+            await until(lambda: supervisor.state("org/hub").transfer == left)
+            unsubscribe()
+            assert supervisor.state("org/hub").detail == "A file is wrong."
 
 
 async def test_a_cancelled_download_leaves_nothing() -> None:

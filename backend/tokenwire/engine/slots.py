@@ -149,7 +149,7 @@ class Slots:
         if slot is None:
             state = ModelState(info=info, phase="absent", is_default=info.id == self.default)
             slot = self._slots[info.id] = Slot(state)
-        elif slot.state.info == info or not _moves(slot.state, info):
+        elif not _moves(slot.state, info) or _same(slot.state, info):
             return
         phase, detail = _resting(slot.state, info)
         self.rest(slot, phase, detail, info.half, info=info, need=self._need(info))
@@ -185,6 +185,10 @@ def _moves(before: ModelState, info: ModelInfo) -> bool:
     """Whether the disk has the say: nothing is under way, or a download has come to its end."""
     fetched = before.phase == "downloading" and bool(info.path)
     return fetched or before.phase in RESTING
+
+
+def _same(before: ModelState, info: ModelInfo) -> bool:
+    return before.info == info and before.transfer in (None, info.half)
 
 
 def _resting(before: ModelState, info: ModelInfo) -> tuple[ModelPhase, str | None]:

@@ -234,6 +234,9 @@ class Supervisor:
             self._paused(slot, str(error) or type(error).__name__)
         finally:
             slot.work = None
+        if slot.state.phase == "paused":
+            # What was found wrong is there no more.
+            await self.refresh()
         if slot.state.phase == "unloaded" and (then_load or slot.wanted):
             self.load(slot.id)
 
