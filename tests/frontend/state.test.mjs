@@ -202,6 +202,12 @@ test("what is to be known of a model is said, unless it can't be used", () => {
   assert.equal(noteOf(told("m")), "");
 });
 
+test("what is fetched without being in the list has its place by its size too", () => {
+  const fetched = { state: "paused", size_bytes: null, download: { done: 0, total: 5e8, bytes_per_s: null, left_s: null } };
+  const models = [told("unknown", { state: "absent", size_bytes: null }), told("large", { state: "absent" }), told("half", fetched)];
+  assert.deepEqual(modelGroups(models).map((group) => group.models.map((m) => m.id)), [["half", "large", "unknown"]]);
+});
+
 test("what would be fetched, and much that would be lost, is asked about first", () => {
   const download = { done: 3_100_000_000, total: 8_100_000_000, bytes_per_s: null, left_s: null };
   assert.equal(choiceQuestion(told("m", { state: "absent" })).yes, "Download 8.1 GB");

@@ -23,10 +23,10 @@ export function grouped(models) {
   }).filter((group) => group.models.length > 0);
 }
 
-/** What doesn't fit this machine comes last, what has no known size before it. @param {Model} a @param {Model} b */
+/** What doesn't fit this machine comes last, what has no size in the list and isn't being fetched before it. @param {Model} a @param {Model} b */
 function smallestFirst({ tokenwire: a }, { tokenwire: b }) {
-  const size = (/** @type {number | null} */ bytes) => bytes ?? Number.MAX_VALUE;
-  return Number(a.fits === false) - Number(b.fits === false) || size(a.size_bytes) - size(b.size_bytes);
+  const size = (/** @type {import("../types").ModelInfo} */ info) => info.size_bytes ?? info.download?.total ?? Number.MAX_VALUE;
+  return Number(a.fits === false) - Number(b.fits === false) || size(a) - size(b);
 }
 
 /** Those that have each word of the query in their id, an alias or their description. @param {Model[]} models @param {string} query */

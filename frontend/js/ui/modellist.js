@@ -19,7 +19,7 @@ const touch = matchMedia("(hover: none) and (pointer: coarse)");
 /** @param {HTMLElement} panel @param {import("./modelrow.js").Hooks} hooks */
 export function createModelList(panel, hooks) {
   const field = h("input", {
-    type: "search", "aria-label": "Search models", placeholder: "Search, or owner/name to download", autocomplete: "off", autocapitalize: "none",
+    type: "search", "aria-label": "Search models", placeholder: "Search, or add owner/name", autocomplete: "off", autocapitalize: "none",
     spellcheck: "false", maxlength: "200", oninput: draw,
   });
   const body = h("div", { class: "picker-list" });

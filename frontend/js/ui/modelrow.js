@@ -53,7 +53,7 @@ export class ModelRow {
     setAttribute(this.#dot, "data-state", state);
     setAttribute(this.choice, "aria-current", chosen ? "true" : null);
     setAttribute(this.choice, "aria-disabled", isBarred(model) ? "true" : null);
-    setText(this.#facts, factsOf(model));
+    this.#tell(factsOf(model));
     setText(this.#note, noteOf(model));
     setText(this.#now, now.text);
     setAttribute(this.#now, "data-wrong", now.wrong);
@@ -63,6 +63,13 @@ export class ModelRow {
     this.#trouble.hidden = !refused;
     setText(this.#trouble, refused ?? "");
     this.#draw();
+  }
+
+  /** Each fact stays whole on a narrow screen. @param {string} facts */
+  #tell(facts) {
+    if (this.#facts.textContent === facts) return;
+    const parts = facts.split(" · ").map((fact) => h("span", { class: "model-fact" }, fact));
+    this.#facts.replaceChildren(...parts.flatMap((part, i) => (i ? [" · ", part] : [part])));
   }
 
   #draw() {
