@@ -127,6 +127,7 @@ export interface Timing {
   queue_ms?: number | null;
   ttft_ms?: number | null;
   decode_ms?: number | null;
+  reasoning_ms?: number | null;
   tok_per_s?: number | null;
   /** From the first thought to what followed it. */
   reasoning_ms?: number | null;

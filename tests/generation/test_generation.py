@@ -122,7 +122,7 @@ async def test_the_last_event_tells_usage_and_times() -> None:
         }
         timing = extras(generation.log)[-1]["timing"]
         assert isinstance(timing, dict)
-        assert set(timing) == {"queue_ms", "ttft_ms", "decode_ms", "tok_per_s"}  # pyright: ignore[reportUnknownArgumentType]
+        assert set(timing) == {"queue_ms", "ttft_ms", "decode_ms", "tok_per_s", "reasoning_ms"}  # pyright: ignore[reportUnknownArgumentType]
 
 
 ENDINGS: list[tuple[list[Delta | Exception], str, str, str | None]] = [

@@ -133,6 +133,8 @@ def test_an_answer_is_gone_on_with_wherever_it_was_cut(reciter_server: Server, f
             break
         new = gone_on(reciter_server, cut, max_output_tokens=most - at)
         assert (new["status"], said(new)) == (whole["status"], said(whole)), at
+        thought = any(kind == "reasoning" for kind, _ in said(new))
+        assert isinstance(new["tokenwire"]["timing"]["reasoning_ms"], int) == thought
 
 
 def test_an_answer_that_may_call_is_gone_on_with_until_it_calls(reciter_server: Server) -> None:

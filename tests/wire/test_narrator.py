@@ -49,6 +49,19 @@ def answer() -> tuple[Narrator, list[Event]]:
     return told, [*events, told.lifecycle("completed")]
 
 
+def test_where_a_thought_ends_it_is_told_how_long_it_took() -> None:
+    told = narrator()
+    told.reasoning("Hm")
+    told.reasoning_ms = 8000
+    done = [json.loads(event.json) for event in told.text("So")][2]
+    assert done["type"] == "response.output_item.done"
+    assert done["tokenwire"] == {"timing": {"reasoning_ms": 8000}}
+    # Of a thought alone, and only where it is known.
+    told.reasoning_ms = None
+    later = [json.loads(event.json) for event in told.reasoning("Hm") + told.text("So")]
+    assert [event for event in later if "tokenwire" in event] == []
+
+
 def test_items_follow_one_another_each_closed_before_the_next() -> None:
     told, events = answer()
 

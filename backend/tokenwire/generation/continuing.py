@@ -6,6 +6,7 @@ It reads the memory and refuses to start anything.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -91,7 +92,15 @@ def kept_of(cut: Cut, create: Create) -> Kept:
         last = item_text(said[-1])
         told[-1] = _delta(said[-1], last[:-count])
         held = msgspec.structs.replace(_delta(said[-1], last[-count:]), logprobs=())
-    return Kept(tuple(cut.token_ids), tuple(told), held)
+    return Kept(tuple(cut.token_ids), tuple(told), held, _thought_ms(cut))
+
+
+def _thought_ms(cut: Cut) -> float | None:
+    if all(item["type"] != "reasoning" for item in cut.output):
+        return None
+    notes = cast("dict[str, dict[str, float | None]]", cut.resource.get("tokenwire") or {})
+    known = notes.get("timing", {}).get("reasoning_ms")
+    return math.nan if known is None else known
 
 
 def _order_of(cut: Cut, user_id: str) -> Order:

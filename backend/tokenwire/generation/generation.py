@@ -376,7 +376,8 @@ class Generation:
             self._prompt_tokens, tokens, self._cached, self._newest.reasoning_tokens
         )
         made = tokens - self.order.kept_tokens
-        response.tokenwire = response.tokenwire | {"timing": self._watch.timings(made)}
+        timing = self._watch.timings(made) | {"reasoning_ms": self._said.reasoning_ms}
+        response.tokenwire = response.tokenwire | {"timing": timing}
         if self._stop_reason == "cancelled":
             freed_ms = self._watch.since("stopped")
             response.tokenwire = response.tokenwire | {"cancel": {"freed_ms": freed_ms}}

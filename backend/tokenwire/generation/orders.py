@@ -35,12 +35,14 @@ NOTHING = Delta("")
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What an answer begins with that goes on with another: all tokens of that, `told`, which is
-    said whatever follows, and `held`, the end of its text, which may be read otherwise.
+    said whatever follows, and `held`, the end of its text, which may be read otherwise; and how
+    long was thought, as `Thinking` has it.
     """
 
     token_ids: tuple[int, ...]
     told: tuple[Delta, ...] = ()
     held: Delta = NOTHING
+    thought_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from tokenwire.generation.inputs import inputs_of
 from tokenwire.generation.log import Log
 from tokenwire.generation.replayed import Replayed, joined, size_of
+from tokenwire.generation.thinking import Thinking
+from tokenwire.wire.kept import thought_ms
 from tokenwire.wire.narrator import Narrator
 
 
@@ -50,6 +52,7 @@ class Transcript:
         self._narrator = Narrator(response, item_id, events)
         self._replayed = Replayed(self._narrator.items) if self._narrator.items else None
         self._inputs = inputs_of(response.tools)
+        self._think(Thinking(thought_ms(events)))
         self._pending: list[Delta] = []
         self._pending_size = 0
         self._only_text = True
@@ -84,6 +87,15 @@ class Transcript:
             delta.calls for delta in self._pending
         )
 
+    @property
+    def reasoning_ms(self) -> int | None:
+        """How long the model has thought."""
+        return self._thinking.ms
+
+    def _think(self, thinking: Thinking) -> None:
+        self._thinking = thinking
+        self._narrator.reasoning_ms = thinking.ms
+
     def tell(
         self,
         name: str,
@@ -111,6 +123,9 @@ class Transcript:
             delta = self._inputs.told(delta)
         if self._replayed is not None:
             delta = self._replayed.left_of(delta)
+        if delta.reasoning or self._thinking.on:
+            self._thinking.hear(delta)
+            self._narrator.reasoning_ms = self._thinking.ms
         if delta.reasoning or delta.calls or delta.logprobs:
             self._only_text = False
             self._pending_size += size_of(delta)
@@ -130,6 +145,7 @@ class Transcript:
         self.token_ids.extend(kept.token_ids)
         self._fresh.extend(kept.token_ids)
         self._unsure = kept.held
+        self._think(Thinking(kept.thought_ms))
         self._pending = [delta for delta in kept.told if size_of(delta)]
         self._only_text = False
         self.flush()

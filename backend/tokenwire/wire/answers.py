@@ -61,12 +61,15 @@ class ModelStage(Struct, kw_only=True):
 
 
 class Timing(Struct, kw_only=True):
-    """Milliseconds in the line, to the first token and from there to the end; tokens a second."""
+    """Milliseconds in the line, to the first token and from there to the end; tokens a second;
+    milliseconds of thought, null where there was none or part of it was not timed.
+    """
 
     queue_ms: int | None
     ttft_ms: int | None
     decode_ms: int | None
     tok_per_s: int | None
+    reasoning_ms: int | None
 
 
 class Freed(Struct, kw_only=True):

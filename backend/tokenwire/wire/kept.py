@@ -5,6 +5,7 @@ They are what they were, byte for byte. This file refuses to know who kept them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -49,6 +50,22 @@ def times_taken_up(events: Sequence[Event]) -> int:
         if event.type == "response.in_progress":
             return msgspec.json.decode(event.json, type=_InProgress).response.tokenwire.taken_up
     return 0
+
+
+def thought_ms(events: Sequence[Event]) -> float | None:
+    """How long the model has thought, in milliseconds: None where it has not, NaN where it was not
+    told, or where these events end amid a thought.
+    """
+    found: float | None = None
+    for event in events:
+        if event.type == "response.output_item.added":
+            if msgspec.json.decode(event.json, type=_Added).item.type == "reasoning":
+                found = math.nan
+        elif event.type == "response.output_item.done":
+            done = msgspec.json.decode(event.json, type=_Done)
+            if done.item.type == "reasoning" and done.tokenwire is not None:
+                found = done.tokenwire.timing.reasoning_ms
+    return found
 
 
 def snapshot(events: Sequence[Event]) -> list[Event]:
@@ -106,11 +123,25 @@ class _Told(msgspec.Struct):
 
 class _Item(msgspec.Struct):
     id: str
+    type: str
 
 
 class _Added(msgspec.Struct):
     output_index: int
     item: _Item
+
+
+class _Thought(msgspec.Struct):
+    reasoning_ms: float
+
+
+class _Timing(msgspec.Struct):
+    timing: _Thought
+
+
+class _Done(msgspec.Struct):
+    item: _Item
+    tokenwire: _Timing | None = None
 
 
 class _Head(msgspec.Struct):

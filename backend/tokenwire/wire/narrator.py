@@ -103,6 +103,8 @@ class Narrator:
     def __init__(self, response: Response, item_id: str, said: Sequence[Event] = ()) -> None:
         self.response = response
         self.item_id = item_id
+        # How long was thought, told where thoughts end, if it is known.
+        self.reasoning_ms: int | None = None
         self.items: list[Told] = told_items(said)
         self._next = len(said)
         self._called = called(response.tools)
@@ -223,9 +225,12 @@ class Narrator:
                 ends = [(_SAYS[told.kind], {"arguments": text, "name": told.name})]
             case "custom_tool_call":
                 ends = [(_SAYS[told.kind], {"input": text})]
+        fields: JsonObject = {"output_index": told.index, "item": told.item()}
+        if told.kind == "reasoning" and self.reasoning_ms is not None:
+            fields["tokenwire"] = {"timing": {"reasoning_ms": self.reasoning_ms}}
         return [
             *(self._event(f"response.{name}.done", **_place(told), **said) for name, said in ends),
-            self._event("response.output_item.done", output_index=told.index, item=told.item()),
+            self._event("response.output_item.done", **fields),
         ]
 
     def _event(self, kind: str, **fields: object) -> Event:

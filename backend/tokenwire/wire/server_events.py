@@ -61,8 +61,20 @@ class ItemAdded(_OfItem, kw_only=True, tag="response.output_item.added"):
     """A message, a thought or a call begins."""
 
 
+class ThoughtTiming(Struct, kw_only=True):
+    """Milliseconds of thought so far."""
+
+    reasoning_ms: int
+
+
+class ThoughtNotes(Struct, kw_only=True):
+    timing: ThoughtTiming
+
+
 class ItemDone(_OfItem, kw_only=True, tag="response.output_item.done"):
-    """It ends, and is whole."""
+    """It ends, and is whole. `tokenwire`: of a thought that was timed."""
+
+    tokenwire: ThoughtNotes | UnsetType = UNSET
 
 
 class _Placed(ServerEvent, kw_only=True):
