@@ -8,7 +8,7 @@ import { answers, launch, open, say, underway } from "./browser.mjs";
 import { Proxy } from "./proxy.mjs";
 
 const URL_ = process.env.TOKENWIRE_URL;
-const PATIENCE = 40_000;
+const PATIENCE = 90_000;
 /** The browser reports each WebSocket that is not let through; here that is the point. */
 const OFFLINE = /WebSocket connection|Failed to load resource|ERR_/;
 
@@ -131,7 +131,7 @@ test("when the proxy lets WebSockets through, a reload is back on one", async (t
   proxy.requests.length = 0;
   await page.reload();
   await completed(page, 1);
-  const socket = page.waitForFunction(() => sessionStorage.getItem("tokenwire.carrier") === null);
+  const socket = page.waitForFunction(() => localStorage.getItem("tokenwire.carrier") === null);
   await socket;
   await say(page, "My name is Ada.");
   await completed(page, 2);

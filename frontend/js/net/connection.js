@@ -4,6 +4,7 @@
  * know what is in them, except `tokenwire:hello` (the link is usable) and `tokenwire:ping`/`pong` (it is alive).
  * No DOM: the page's events are handed in by name.
  */
+import { recall, remember } from "../state/memory.js";
 import { STEADY_MS, delay, dictated, isFinal } from "./backoff.js";
 import { createChoice } from "./choice.js";
 import { openSocket } from "./socket.js";
@@ -19,7 +20,7 @@ const HELLO_MS = 15_000;
 const PATIENCE_MS = 4_000;
 /** How long a page that nobody sees keeps a stream that it has no use for: browsers have six to a host. */
 const REST_MS = 30_000;
-const MEMORY = "tokenwire.carrier";
+const MEMORY = "carrier";
 
 /** @typedef {import("../types").Event} Event */
 /** @typedef {import("../types").LinkInfo} LinkInfo */
@@ -247,21 +248,5 @@ async function answers() {
   }
 }
 
-/** For as long as the tab is there, if the browser has a memory. @type {import("./choice.js").Memory} */
-const memory = {
-  get() {
-    try {
-      return sessionStorage.getItem(MEMORY) !== null;
-    } catch {
-      return false;
-    }
-  },
-  set(stream) {
-    try {
-      if (stream) sessionStorage.setItem(MEMORY, "stream");
-      else sessionStorage.removeItem(MEMORY);
-    } catch {
-      // It finds out again.
-    }
-  },
-};
+/** A new tab need not find out again. @type {import("./choice.js").Memory} */
+const memory = { get: () => recall(MEMORY) !== null, set: (stream) => remember(MEMORY, stream ? "stream" : null) };

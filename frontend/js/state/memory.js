@@ -1,5 +1,6 @@
 /**
- * What this browser remembers by itself: drafts, the model of each chat, the theme, the folded sidebar.
+ * What this browser remembers by itself: drafts, the model of each chat, the theme, the folded sidebar, what
+ * carries its connection.
  * A browser that refuses storage forgets, and nothing else breaks.
  */
 
