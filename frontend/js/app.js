@@ -8,7 +8,7 @@ import { createChats } from "./state/chats.js";
 import { NOTHING_LISTED, createConversations } from "./state/conversations.js";
 import { taken, writeDraft } from "./state/drafts.js";
 import { headline, joined } from "./state/files.js";
-import { STARTS, choose, modelOf, offers, relisted, withModel } from "./state/models.js";
+import { STARTS, choose, keepModel, modelOf, offers, relisted, withModel } from "./state/models.js";
 import { NO_SEARCH, createSearch } from "./state/search.js";
 import { stateLine } from "./state/sentences.js";
 import { createStore } from "./state/store.js";
@@ -64,7 +64,8 @@ const link = createLink({
     list();
     conversations.refresh();
     if (store.get().search.error) search.retry();
-    if (greetings++ > 0) chat.refresh();
+    // A page that opened without the server could not read its chat.
+    if (greetings++ > 0 || chat.status === "failed") chat.refresh();
   },
   onPageEvent: hear,
 });
@@ -329,6 +330,7 @@ function refresh() {
   const state = store.get();
   const choice = modelOf(state);
   const { live } = chat;
+  keepModel(choice.model);
   ahead?.look(sight());
   picker.update(state, choice.model);
   const greets = `${choice.model?.id} ${choice.model?.tokenwire.description} ${offers(state.models).map((m) => m.id)}`;
@@ -361,3 +363,4 @@ document.addEventListener("visibilitychange", () => {
 });
 link.start();
 route();
+addEventListener("load", () => import("./net/worker.js").then(({ keepPage }) => keepPage(), () => {}));
