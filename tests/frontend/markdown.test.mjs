@@ -152,6 +152,13 @@ test("the highlighter's markup becomes nodes with the same text", () => {
   assert.equal(root.childNodes.filter((n) => n instanceof MiniElement).length, 2);
 });
 
+test("a list below a quote after text is read, which marked alone fails at", () => {
+  const text = "* a\n  >3. \nb";
+  assert.throws(() => Lexer.lex(text));
+  assert.match(once(text), /blockquote/);
+  assert.equal(streamed(text, () => 1), once(text));
+});
+
 test("long code is coloured in pieces that begin at lines, at the top of the code where they can", () => {
   const part = `def f():\n${"    x = 1\n".repeat(300)}`;
   const code = [part, part, part, "x\n".repeat(5_000)].join("\n");

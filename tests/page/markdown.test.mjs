@@ -209,6 +209,50 @@ test("a formula reaches nothing outside its box", async (t) => {
   }
 });
 
+test("code that is long or wide scrolls inside, follows what is written, and is copied and wrapped by keyboard", async (t) => {
+  const { page, answer } = await answering(t, { width: 360, height: 780 });
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const lines = Array.from({ length: 120 }, (_, i) => `call_number_${i}(${"argument, ".repeat(8)}${i})\n`);
+  const place = () => page.evaluate(() => { const pre = document.querySelector(".answer pre"); return pre.scrollHeight - pre.clientHeight - pre.scrollTop; });
+  answer.write("```python\n");
+  for (let i = 0; i < 60; i += 5) {
+    answer.write(lines.slice(i, i + 5).join(""));
+    await page.locator(".answer code").getByText(`call_number_${i + 3}(`).waitFor();
+  }
+  assert.ok(await page.evaluate(() => document.querySelector(".answer pre").clientHeight < innerHeight));
+  assert.ok((await place()) <= 2, "the newest line is out of sight");
+  await page.evaluate(() => { document.querySelector(".answer pre").scrollTop = 100; });
+  answer.write(`${lines.slice(60).join("")}\`\`\`\n\nDone.`).complete();
+  await page.locator(".turn[data-phase=completed]").waitFor();
+  assert.equal(await page.evaluate(() => document.querySelector(".answer pre").scrollTop), 100, "it was moved under the reader");
+  await fits(page);
+  const code = page.getByRole("region", { name: "Code, python" });
+  await code.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction(() => document.querySelector(".answer pre").scrollLeft > 0);
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), lines.join("").trimEnd());
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Space");
+  assert.equal(await page.getByRole("button", { name: "Wrap long lines" }).getAttribute("aria-pressed"), "true");
+  await page.waitForFunction(() => { const pre = document.querySelector(".answer pre"); return pre.scrollWidth <= pre.clientWidth; });
+  await accessible(page, "code on a phone");
+});
+
+test("a wide table scrolls inside, by keyboard too", async (t) => {
+  const { page, answer } = await answering(t, { width: 360, height: 780 });
+  const cells = (text) => `|${Array.from({ length: 9 }, (_, i) => ` ${text} ${i} `).join("|")}|\n`;
+  answer.write(`${cells("A heading")}|${"---|".repeat(9)}\n${cells("some words").repeat(3)}\nDone.`).complete();
+  const table = page.getByRole("region", { name: "Table" });
+  await table.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction(() => document.querySelector(".answer .table").scrollLeft > 0);
+  await fits(page);
+  await accessible(page, "table on a phone");
+});
+
 test("a hostile text makes no script, no request, no link but to a web page, and the console stays empty", async (t) => {
   const { page, answer } = await answering(t);
   const [requests, messages] = [[], []];

@@ -26,7 +26,14 @@ class Blocks extends Tokenizer {
 
   /** @param {string} text */
   blockquote(text) {
-    return this.#deep ? undefined : super.blockquote(text);
+    if (this.#deep) return undefined;
+    // A list that goes on below a quote is read here, and has nothing to do with the text before the quote.
+    const { state } = this.lexer;
+    const before = state.lastToken;
+    state.lastToken = undefined;
+    const quote = super.blockquote(text);
+    state.lastToken = before;
+    return quote;
   }
 
   /** @param {string} text */
@@ -105,7 +112,12 @@ const token = (found, block) => (found ? { type: "formula", ...found, block } : 
 export function lex(text, links = {}, open = false) {
   const lexer = new BoundLexer({ gfm: true, tokenizer: new Blocks(), ...(MAYBE.test(text) && formulas(open)) });
   Object.assign(lexer.tokens.links, links);
-  const tokens = lexer.lex(text);
-  Object.assign(links, lexer.tokens.links);
-  return [...tokens];
+  try {
+    const tokens = [...lexer.lex(text)];
+    Object.assign(links, lexer.tokens.links);
+    return tokens;
+  } catch {
+    // A fault of the lexer costs the marks of a text, not the text.
+    return [{ type: "paragraph", raw: text, text, tokens: [{ type: "text", raw: text, text, escaped: false }] }];
+  }
 }

@@ -103,7 +103,7 @@ function code(token) {
   return figure;
 }
 
-/** @param {string} lang @returns {{figure: HTMLElement, body: HTMLElement}} */
+/** @param {string} lang @returns {{figure: HTMLElement, pre: HTMLElement, body: HTMLElement}} */
 export function codeShell(lang) {
   const body = el("code");
   const pre = el("pre", "", [body]);
@@ -112,7 +112,7 @@ export function codeShell(lang) {
   pre.setAttribute("aria-label", lang ? `Code, ${lang}` : "Code");
   const figure = el("figure", "code", [el("figcaption", "", [el("span", "lang", [lang || "text"])]), pre]);
   if (lang) figure.dataset.lang = lang;
-  return { figure, body };
+  return { figure, pre, body };
 }
 
 /** @param {string} source @returns {HTMLElement[]} */

@@ -6,6 +6,9 @@ import { ABOVE, outline } from "./outline.js";
 import { SEGMENT, blocks, children, codeShell, container, inside } from "./render.js";
 import { Splitter } from "./split.js";
 
+/** So many lines of code never scroll. */
+const SHORT = 15;
+
 /** @param {HTMLElement} _ */
 const nothing = (_) => {};
 
@@ -19,7 +22,7 @@ export function createStream(root, onCode = nothing, onFormula = nothing) {
   let live = [];
   /** @type {HTMLElement | null} */
   let box = null;
-  /** @type {{figure: HTMLElement, body: HTMLElement, node: Text | null, lines: number} | null} */
+  /** @type {{figure: HTMLElement, pre: HTMLElement, body: HTMLElement, node: Text | null, lines: number, all: number} | null} */
   let fence = null;
 
   /** Of the last heading that is final. */
@@ -76,16 +79,20 @@ export function createStream(root, onCode = nothing, onFormula = nothing) {
     },
     openFence(lang) {
       clearLive();
-      fence = { ...codeShell(lang), node: null, lines: 0 };
+      fence = { ...codeShell(lang), node: null, lines: 0, all: 0 };
       root.append(fence.figure);
     },
     text(delta) {
+      const followed = fence && fence.all > SHORT && atEnd(fence.pre) ? fence.pre : null;
       const lines = delta.match(/[^\n]*\n|[^\n]+$/g) ?? [];
       for (const line of lines) writeLine(line);
+      if (followed) followed.scrollTop = followed.scrollHeight;
     },
     closeFence(token) {
       const whole = /** @type {HTMLElement} */ (blocks([token])[0]);
+      const scrolled = fence && fence.all > SHORT ? fence.pre.scrollTop : 0;
       fence?.figure.replaceWith(whole);
+      if (scrolled) /** @type {HTMLElement} */ (whole.querySelector("pre")).scrollTop = scrolled;
       fence = null;
       onCode(whole);
     },
@@ -123,7 +130,9 @@ export function createStream(root, onCode = nothing, onFormula = nothing) {
       fence.lines = 0;
     }
     fence.node.appendData(line);
-    if (line.endsWith("\n")) fence.lines++;
+    if (!line.endsWith("\n")) return;
+    fence.lines++;
+    fence.all++;
   }
 
   const splitter = new Splitter(sink);
@@ -133,6 +142,9 @@ export function createStream(root, onCode = nothing, onFormula = nothing) {
     end: () => splitter.end(),
   };
 }
+
+/** @param {HTMLElement} pre */
+const atEnd = (pre) => pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 2;
 
 /** @param {HTMLElement} node @param {string} selector @returns {HTMLElement[]} */
 function all(node, selector) {
