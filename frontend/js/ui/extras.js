@@ -4,6 +4,7 @@
  */
 export { detailsOf } from "../state/details.js";
 export { createAhead } from "./ahead.js";
+export { createEditBox } from "./editbox.js";
 export { choose, offer, takeIn, tellRefused, watchDrags } from "./intake.js";
 export { createModelList } from "./modellist.js";
 export { createFinder } from "./search.js";
