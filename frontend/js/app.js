@@ -258,19 +258,10 @@ const picker = createPicker({ onChoose: pick, onTend: tend, onLook: list });
 const drawer = createDrawer();
 const setLine = createStateLine((action) => (action === "reload" ? location.reload() : link.now()));
 const sidebar = createHistory({
-  onOlder: conversations.older,
-  onRetry: conversations.refresh,
-  onShelf: conversations.show,
-  onRename: conversations.rename,
-  onPin: conversations.pin,
-  onArchive: conversations.archive,
-  onStop: (row) => {
-    chats.get(row.id)?.stop();
-    return conversations.stop(row);
-  },
-  onDelete: (row) => {
-    if (row.id === store.get().open) location.hash = "#/";
-    return conversations.remove(row);
+  conversations,
+  onStop: (id) => chats.get(id)?.stop(),
+  onDelete: (id) => {
+    if (id === store.get().open) location.hash = "#/";
   },
 });
 /** @type {ReturnType<import("./ui/later.js").Extras["createFinder"]> | null} */
@@ -351,7 +342,6 @@ store.watch(["search", "open"], (state) => finder?.update(state));
 addEventListener("hashchange", route);
 addEventListener("online", () => link.now());
 addEventListener("pagehide", () => {
-  conversations.flush();
   link.stop();
 });
 addEventListener("pageshow", (event) => event.persisted && link.start());

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { NOTHING_LISTED, createConversations } from "../../frontend/js/state/conversations.js";
+import { createChanges } from "../../frontend/js/state/changes.js";
 import { groupsOf } from "../../frontend/js/state/dates.js";
 import { createStore } from "../../frontend/js/state/store.js";
 
@@ -60,7 +61,7 @@ function page() {
   const store = createStore({ ...NOTHING_LISTED });
   const conversations = createConversations(store);
   const ids = (shelf = "chats") => store.get().conversations.filter((c) => c.archived === (shelf === "archived")).map((c) => c.id);
-  return { store, conversations, ids, find: (id) => store.get().conversations.find((c) => c.id === id) };
+  return { store, conversations, changes: createChanges(conversations), ids, find: (id) => store.get().conversations.find((c) => c.id === id) };
 }
 
 const many = (count, info = {}) => Array.from({ length: count }, (_, i) => row(`c${String(i).padStart(3, "0")}`, 10_000 - i, info));
@@ -146,11 +147,11 @@ test("a list that can't be read says why, and is read again", async () => {
 
 test("a change shows at once, over news that is older, and stays as the server has it", async () => {
   const server = new Server(row("a"));
-  const { conversations, find } = page();
+  const { conversations, changes, find } = page();
   await conversations.refresh();
   const open = server.hold();
-  const renaming = conversations.rename(find("a"), "Mine");
-  const pinning = conversations.pin(find("a"), true);
+  const renaming = changes.rename(find("a"), "Mine");
+  const pinning = changes.pin(find("a"), true);
   assert.deepEqual([find("a").title, find("a").title_source, find("a").pinned], ["Mine", "user", true]);
   conversations.changed({ op: "updated", conversation: row("a", 2, { title: "A model's", running: true }) });
   assert.deepEqual([find("a").title, find("a").pinned, find("a").running], ["Mine", true, true]);
@@ -163,10 +164,10 @@ test("a change shows at once, over news that is older, and stays as the server h
 
 test("an answer that the news has overtaken changes nothing but what was asked for", async () => {
   const server = new Server(row("a"), row("gone"));
-  const { conversations, find } = page();
+  const { conversations, changes, find } = page();
   await conversations.refresh();
   const open = server.hold();
-  const asking = [conversations.read("a"), conversations.read("gone"), conversations.pin(find("a"), true)];
+  const asking = [conversations.read("a"), conversations.read("gone"), changes.pin(find("a"), true)];
   conversations.changed({ op: "updated", conversation: row("a", 5, { title: "Newer", running: true }) });
   conversations.changed({ op: "deleted", conversation_id: "gone" });
   open();
@@ -179,11 +180,11 @@ test("an answer that the news has overtaken changes nothing but what was asked f
 
 test("a change that is refused comes back, and nothing else does", async () => {
   const server = new Server(row("a"));
-  const { conversations, find, ids } = page();
+  const { conversations, changes, find, ids } = page();
   await conversations.refresh();
   server.refuses = "The disk is full.";
   const open = server.hold();
-  const archiving = conversations.archive(find("a"), true);
+  const archiving = changes.archive(find("a"), true);
   assert.deepEqual([ids(), ids("archived")], [[], ["a"]]);
   conversations.changed({ op: "updated", conversation: row("a", 2, { title: "Newer" }) });
   open();
@@ -193,25 +194,25 @@ test("a change that is refused comes back, and nothing else does", async () => {
 
 test("what was archived comes back as it is by then", async () => {
   const server = new Server(row("a"));
-  const { conversations, find, ids } = page();
+  const { conversations, changes, find, ids } = page();
   await conversations.refresh();
   const before = find("a");
-  await conversations.archive(before, true);
+  await changes.archive(before, true);
   server.set("a", { title: "A model's" });
   conversations.changed({ op: "updated", conversation: server.rows.get("a") });
-  const back = conversations.archive(before, false);
+  const back = changes.archive(before, false);
   assert.deepEqual([ids(), find("a").title], [["a"], "A model's"]);
   await back;
 });
 
 test("an answer is stopped by its chat, and a deletion can be taken back", async () => {
   const server = new Server(row("a", 1, { running: true }));
-  const { conversations, find, ids } = page();
+  const { conversations, changes, find, ids } = page();
   await conversations.refresh();
-  await conversations.stop(find("a"));
+  await changes.stop(find("a"));
   assert.equal(find("a").running, false);
   assert.ok(server.asked.includes("POST /v1/conversations/a/cancel"));
-  const undo = conversations.remove(find("a"));
+  const undo = changes.remove(find("a"));
   conversations.changed({ op: "updated", conversation: row("a", 4) });
   assert.deepEqual(ids(), []);
   undo();

@@ -1,7 +1,7 @@
 /**
  * The conversations as the page knows them, on both shelves (the list, and what was put away): in order by
- * (updated, id), free of doubles, read page by page and kept by the server's news. What is changed here
- * shows at once, also over news that is older than the change, and comes back if it is refused.
+ * (updated, id), free of doubles, read page by page and kept by the server's news. What is being changed here
+ * (changes.js) shows over news that is older than the change.
  */
 import { api } from "../net/api.js";
 
@@ -10,8 +10,6 @@ import { api } from "../net/api.js";
 /** @typedef {import("../types").Listing} Listing */
 /** @typedef {import("./store.js").Store} Store */
 
-/** How long a deletion can be taken back. */
-export const UNDO_MS = 6_000;
 const PAGE = 40;
 /** The most that the server lists at once. */
 const MOST = 100;
@@ -34,11 +32,11 @@ export function merged(list, rows) {
 export const isOn = (c, shelf) => Boolean(c.archived) === (shelf === "archived");
 
 /** @param {Conversation} row @param {Partial<Conversation>} like @returns {Partial<Conversation>} the fields that the other has */
-const some = (row, like) => Object.fromEntries(Object.keys(like).map((name) => [name, row[/** @type {keyof Conversation} */ (name)]]));
+export const some = (row, like) => Object.fromEntries(Object.keys(like).map((name) => [name, row[/** @type {keyof Conversation} */ (name)]]));
 
 /** @param {Store} store */
 export function createConversations(store) {
-  /** Deleted here, not yet on the server. @type {Map<string, {row: Conversation, timer: ReturnType<typeof setTimeout>}>} */
+  /** Deleted here, not yet on the server. @type {Map<string, { row: Conversation, timer: ReturnType<typeof setTimeout> }>} */
   const going = new Map();
   /** What was changed here and isn't answered yet. @type {Map<string, Set<Partial<Conversation>>>} */
   const changing = new Map();
@@ -125,39 +123,8 @@ export function createConversations(store) {
     }
   }
 
-  /** @param {string} id */
-  function commit(id) {
-    const entry = going.get(id);
-    if (!entry) return;
-    clearTimeout(entry.timer);
-    api.remove(id).then(() => going.delete(id), (error) => {
-      going.delete(id);
-      if (error.status !== 404) keep([entry.row]);
-    });
-  }
-
-  /**
-   * @param {Conversation} row
-   * @param {Partial<Conversation>} fields
-   * @param {Partial<Conversation>} [shown] what it comes to
-   */
-  async function change(row, fields, shown = fields) {
-    const known = find(row.id) ?? row;
-    const patches = changing.get(row.id) ?? new Set();
-    changing.set(row.id, patches.add(shown));
-    keep([known]);
-    try {
-      await asked(row.id, api.change(row.id, fields), shown);
-    } catch (error) {
-      patches.delete(shown);
-      const now = find(row.id);
-      if (now) keep([{ ...now, ...some(known, shown) }]);
-      throw error;
-    }
-  }
-
   return {
-    put,
+    put, keep, drop, find, asked, going, changing,
     /** Whatever is listed, once more; and whether anything was put away. */
     async refresh() {
       const { shelf } = store.get();
@@ -189,30 +156,9 @@ export function createConversations(store) {
         drop((c) => c.id === event.conversation_id);
       } else if (event.conversation) put([event.conversation]);
     },
-    /** @param {Conversation} row @param {string} title */
-    rename: (row, title) => change(row, { title }, { title, title_source: "user" }),
-    /** @param {Conversation} row @param {boolean} pinned */
-    pin: (row, pinned) => change(row, { pinned }),
-    /** @param {Conversation} row @param {boolean} archived */
-    archive: (row, archived) => change(row, { archived }),
-    /** Ends whatever is being answered in it. @param {Conversation} row */
-    async stop(row) {
-      await asked(row.id, api.stop(row.id), { running: false });
-    },
     /** As it is now. @param {string} id */
     read: (id) => asked(id, api.conversation(id)),
     /** Another response is its head. @param {string} id @param {string} leaf */
     lead: (id, leaf) => asked(id, api.change(id, { active_response_id: leaf }), { active_response_id: leaf }),
-    /** Gone from the list at once, from the server after UNDO_MS. @param {Conversation} row @returns {() => void} undo */
-    remove(row) {
-      going.set(row.id, { row, timer: setTimeout(() => commit(row.id), UNDO_MS) });
-      drop((c) => c.id === row.id);
-      return () => {
-        clearTimeout(going.get(row.id)?.timer);
-        if (going.delete(row.id)) keep([row]);
-      };
-    },
-    /** The page is leaving: what was deleted is deleted. */
-    flush: () => [...going.keys()].forEach(commit),
   };
 }

@@ -7,4 +7,5 @@ export { createAhead } from "./ahead.js";
 export { createEditBox } from "./editbox.js";
 export { choose, offer, takeIn, tellRefused, watchDrags } from "./intake.js";
 export { createModelList } from "./modellist.js";
+export { createRowActs } from "./rowacts.js";
 export { createFinder } from "./search.js";

@@ -3,10 +3,11 @@
  * away, which are listed in its place. Rows are kept and moved, never drawn anew, so that focus and a
  * half-typed name survive the server's news.
  */
-import { UNDO_MS, isOn } from "../state/conversations.js";
+import { isOn } from "../state/conversations.js";
 import { grouped, groupsOf, untilMidnight } from "../state/dates.js";
 import { arrange, byId, h, icon, iconButton, setAttribute, walk } from "./dom.js";
-import { UNTITLED, createRow, nameOf } from "./historyrow.js";
+import { UNTITLED, createRow } from "./historyrow.js";
+import { extras, whenIdle } from "./later.js";
 import { createMore } from "./more.js";
 
 export { UNTITLED };
@@ -14,21 +15,21 @@ export { UNTITLED };
 /** @typedef {import("../types").Conversation} Conversation */
 /** @typedef {import("../types").AppState} AppState */
 /** @typedef {import("../types").Shelf} Shelf */
-/** @typedef {{
- *   onOlder: () => void, onRetry: () => void, onShelf: (shelf: Shelf) => void,
- *   onRename: (row: Conversation, title: string) => Promise<void>, onPin: (row: Conversation, pinned: boolean) => Promise<void>,
- *   onArchive: (row: Conversation, archived: boolean) => Promise<void>, onStop: (row: Conversation) => Promise<void>,
- *   onDelete: (row: Conversation) => () => void,
+/** `onStop` and `onDelete` hear of a chat, by its id, before the server does.
+ *  @typedef {{
+ *   conversations: ReturnType<typeof import("../state/conversations.js").createConversations>,
+ *   onStop: (id: string) => void, onDelete: (id: string) => void,
  * }} Hooks */
 
 /** @param {Hooks} hooks */
 export function createHistory(hooks) {
+  const { conversations } = hooks;
   const nav = byId("history");
   /** @type {Map<string, import("./historyrow.js").Row>} */
   const rows = new Map();
   /** @type {Map<string, HTMLElement>} */
   const headings = new Map();
-  const more = createMore(nav, "Older chats", hooks.onOlder);
+  const more = createMore(nav, "Older chats", conversations.older);
   const note = h("p", { class: "history-note" });
   const away = h("button", { type: "button", class: "shelf-link", onclick: () => turn("archived") }, icon("archive"), "Archived");
   const back = iconButton("Back to the list of chats", "chevron-left", { onclick: () => turn("chats") });
@@ -38,26 +39,22 @@ export function createHistory(hooks) {
   /** @type {AppState | null} */
   let state = null;
 
-  /** @type {Promise<ReturnType<typeof import("./rowacts.js").createRowActs>> | null} */
-  let coming = null;
-  let here = false;
-  const acts = () => (coming ??= import("./rowacts.js").then(({ createRowActs }) => {
-    here = true;
-    return createRowActs(hooks, { rowOf: (id) => rows.get(id), titles, nameOf, undoMs: UNDO_MS });
-  }));
-  for (const kind of ["pointerover", "focusin"]) nav.addEventListener(kind, acts, { once: true });
+  /** What is done with a row, once that is there. @type {ReturnType<import("./later.js").Extras["createRowActs"]> | null} */
+  let acts = null;
+  /** @param {import("./later.js").Extras} extras */
+  const ready = ({ createRowActs }) => (acts ??= createRowActs(hooks, { rowOf: (id) => rows.get(id), titles }));
+  whenIdle(ready);
   /** @type {import("./historyrow.js").Hooks} */
   const rowHooks = {
-    async onMenu(row, event) {
-      const soon = !here;
-      // Its button opens it when there is something in it.
-      if (soon) event.preventDefault();
+    onMenu(row, event) {
       const button = /** @type {HTMLElement} */ (event.currentTarget);
-      (await acts()).aim(row, button);
-      if (soon) byId("row-menu").showPopover();
+      if (acts) return acts.aim(row, button);
+      // Its button opens it where there is something in it.
+      event.preventDefault();
+      extras().then((all) => (ready(all).aim(row, button), byId("row-menu").showPopover()), () => {});
     },
-    onRename: async (row) => (await acts()).edit(row),
-    onStop: async (row) => (await acts()).attempt(row, "stopped", hooks.onStop(row)),
+    onRename: (row) => extras().then((all) => ready(all).edit(row), () => {}),
+    onStop: (row) => extras().then((all) => ready(all).stop(row), () => {}),
   };
   nav.addEventListener("keydown", (event) => {
     if (!(event.target instanceof HTMLInputElement)) walk(event, titles());
@@ -71,7 +68,7 @@ export function createHistory(hooks) {
   /** @param {Shelf} shelf to list */
   function turn(shelf) {
     if (shelf === "archived") left = nav.scrollTop;
-    hooks.onShelf(shelf);
+    conversations.show(shelf);
     nav.scrollTop = shelf === "archived" ? 0 : left;
     if (shelf === "archived") back.focus();
     else (away.isConnected ? away : titles()[0])?.focus({ preventScroll: true });
@@ -79,18 +76,18 @@ export function createHistory(hooks) {
 
   function draw() {
     if (!state) return;
-    const { conversations, open, shelf } = state;
+    const { conversations: known, open, shelf } = state;
     const { older, listed, error } = state.lists[shelf];
     const archived = shelf === "archived";
-    const listing = conversations.filter((c) => isOn(c, shelf));
-    for (const id of rows.keys()) if (!conversations.some((c) => c.id === id)) rows.delete(id);
+    const listing = known.filter((c) => isOn(c, shelf));
+    for (const id of rows.keys()) if (!known.some((c) => c.id === id)) rows.delete(id);
     const groups = archived ? grouped(listing, new Date()) : groupsOf(listing, new Date());
     const nodes = groups.flatMap((group) => [heading(group.name), ...group.rows.map((c) => rowOf(c, c.id === open))]);
     note.textContent = error ? `${error} ` : listed && !nodes.length ? (archived ? "Nothing is archived." : "Your chats will be listed here.") : "";
-    if (error) note.append(h("button", { type: "button", class: "link-button", onclick: hooks.onRetry }, "Retry"));
+    if (error) note.append(h("button", { type: "button", class: "link-button", onclick: conversations.refresh }, "Retry"));
     arrange(nav, [
       ...(archived ? [head] : []), ...nodes, ...(older ? [more.node] : []), ...(note.textContent ? [note] : []),
-      ...(!archived && conversations.some((c) => c.archived) ? [away] : []),
+      ...(!archived && known.some((c) => c.archived) ? [away] : []),
     ]);
     setAttribute(nav, "aria-label", archived ? "Archived chats" : "Chat history");
     more.watch(older);

@@ -7,7 +7,7 @@ import { h, iconButton, setAttribute, setText } from "./dom.js";
 /** @typedef {import("../types").Conversation} Conversation */
 /** @typedef {{
  *   onMenu: (row: Conversation, event: Event) => void,
- *   onRename: (row: Conversation) => void,
+ *   onRename: (row: Conversation) => unknown,
  *   onStop: (row: Conversation) => Promise<unknown>,
  * }} Hooks */
 /** @typedef {ReturnType<typeof createRow>} Row */

@@ -1,8 +1,10 @@
 /**
  * What is done with a chat in the list: the menu of its row, one for all in the words that fit, and the line
- * that tells what was done, for a while with the way back. It is fetched when the list is first reached for.
+ * that tells what was done, for a while with the way back.
  */
+import { UNDO_MS, createChanges } from "../state/changes.js";
 import { byId, composing, h, icon, setAttribute, setIcon, setText, walk } from "./dom.js";
+import { nameOf } from "./historyrow.js";
 
 /** @typedef {import("../types").Conversation} Conversation */
 /** @typedef {import("./historyrow.js").Row} Row */
@@ -12,18 +14,19 @@ const WIDE = 176;
 const EDGE = 12;
 
 /** What it needs of the list; `titles` are those of all rows, as they stand.
- *  @typedef {{ rowOf: (id: string) => Row | undefined, titles: () => HTMLElement[], nameOf: (row: Conversation) => string, undoMs: number }} List */
+ *  @typedef {{ rowOf: (id: string) => Row | undefined, titles: () => HTMLElement[] }} List */
 
 /** @param {Hooks} hooks @param {List} list */
-export function createRowActs(hooks, { rowOf, titles, nameOf, undoMs }) {
+export function createRowActs({ conversations, onStop, onDelete }, { rowOf, titles }) {
+  const changes = createChanges(conversations);
   const menu = byId("row-menu");
-  const say = createNotice(undoMs);
+  const say = createNotice();
   /** Whose menu it is, and the button that opened it. @type {{ row: Conversation, button: HTMLElement } | null} */
   let at = null;
   const rename = item("Rename", "pencil", edit);
-  const pin = item("Pin", "pin", (row) => attempt(row, row.pinned ? "unpinned" : "pinned", hooks.onPin(row, !row.pinned)));
+  const pin = item("Pin", "pin", (row) => attempt(row, row.pinned ? "unpinned" : "pinned", changes.pin(row, !row.pinned)));
   const archive = item("Archive", "archive", (row) => leaving(row, () => move(row, !row.archived)));
-  const remove = item("Delete", "trash-2", (row) => leaving(row, () => say(`Deleted ${named(row)}`, hooks.onDelete(row))));
+  const remove = item("Delete", "trash-2", (row) => leaving(row, () => (onDelete(row.id), say(`Deleted ${named(row)}`, changes.remove(row)))));
   // Focused as it opens, before another key is pressed.
   rename.setAttribute("autofocus", "");
   remove.setAttribute("data-danger", "");
@@ -62,7 +65,7 @@ export function createRowActs(hooks, { rowOf, titles, nameOf, undoMs }) {
       setAttribute(node, "data-renamed", null);
       if (focused) link.focus();
       // Left as it was, it is no title of the user's, whatever came meanwhile.
-      if (keep && title && title !== before) attempt(row, "renamed", hooks.onRename(row, title));
+      if (keep && title && title !== before) attempt(row, "renamed", changes.rename(row, title));
     };
     input.addEventListener("keydown", (event) => {
       if (composing(event)) return;
@@ -78,8 +81,8 @@ export function createRowActs(hooks, { rowOf, titles, nameOf, undoMs }) {
   /** @param {Conversation} row @param {boolean} archived */
   function move(row, archived) {
     const [done, undone] = archived ? ["archived", "unarchived"] : ["unarchived", "archived"];
-    say(`${archived ? "Archived" : "Unarchived"} ${named(row)}`, () => attempt(row, undone, hooks.onArchive(row, !archived)));
-    attempt(row, done, hooks.onArchive(row, archived));
+    say(`${archived ? "Archived" : "Unarchived"} ${named(row)}`, () => attempt(row, undone, changes.archive(row, !archived)));
+    attempt(row, done, changes.archive(row, archived));
   }
 
   /** @param {Conversation} row */
@@ -95,8 +98,15 @@ export function createRowActs(hooks, { rowOf, titles, nameOf, undoMs }) {
     (all[place + 1] ?? all[place - 1])?.focus({ preventScroll: true });
   }
 
+  // What was deleted is deleted.
+  addEventListener("pagehide", changes.flush);
   return {
-    attempt, edit,
+    edit,
+    /** @param {Conversation} row */
+    stop(row) {
+      onStop(row.id);
+      return attempt(row, "stopped", changes.stop(row));
+    },
     /** Just before the button's popovertarget opens it. @param {Conversation} row @param {HTMLElement} button */
     aim(row, button) {
       at = { row, button };
@@ -111,15 +121,15 @@ export function createRowActs(hooks, { rowOf, titles, nameOf, undoMs }) {
   };
 }
 
-/** The line under the list. @param {number} ms how long it stays */
-function createNotice(ms) {
+/** The line under the list. */
+function createNotice() {
   const place = byId("undo");
   let timer = setTimeout(() => {}, 0);
   const clear = () => place.replaceChildren();
   /** @param {string} sentence @param {() => void} [back] */
   return (sentence, back) => {
     clearTimeout(timer);
-    timer = setTimeout(clear, ms);
+    timer = setTimeout(clear, UNDO_MS);
     const undo = back && h("button", { type: "button", class: "link-button", onclick: () => (clear(), back()) }, "Undo");
     place.replaceChildren(h("span", { class: "undo-text" }, sentence), ...(undo ? [undo] : []));
   };
