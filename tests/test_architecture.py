@@ -100,7 +100,7 @@ MAX_FILE, MAX_FUNCTION = 300, 40
 # What is longer, and why: a number here is raised in a commit of its own.
 LONGER: dict[str, tuple[int, str]] = {
     "backend/tokenwire/generation/generation.py": (440, "one answer's life, told in order"),
-    "backend/tokenwire/generation/generations.py": (414, "every way to an answer by its id"),
+    "backend/tokenwire/generation/generations.py": (418, "every way to an answer by its id"),
     "backend/tokenwire/wire/commands.py": (320, "one struct for each client message"),
     "backend/tokenwire/wire/session.py": (365, "one connection's state"),
 }
