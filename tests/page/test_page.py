@@ -7,15 +7,27 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from support.node import run_node_tests
-from support.server import Server
+from support.server import Server, start_server
 
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server, None, None]:
+    """A server of the page's own: what others have said to theirs would stand in its lists."""
+    running = start_server(tmp_path_factory.mktemp("page") / "data")
+    try:
+        running.wait_ready()
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture(autouse=True)
