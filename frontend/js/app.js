@@ -8,7 +8,7 @@ import { createChats } from "./state/chats.js";
 import { NOTHING_LISTED, createConversations } from "./state/conversations.js";
 import { taken, writeDraft } from "./state/drafts.js";
 import { headline, joined } from "./state/files.js";
-import { STARTS, choose, keepModel, modelOf, offers, relisted, withModel } from "./state/models.js";
+import { STARTS, choose, modelOf, offers, relisted, withModel } from "./state/models.js";
 import { NO_SEARCH, createSearch } from "./state/search.js";
 import { stateLine } from "./state/sentences.js";
 import { createStore } from "./state/store.js";
@@ -64,8 +64,7 @@ const link = createLink({
     list();
     conversations.refresh();
     if (store.get().search.error) search.retry();
-    // A page that opened without the server could not read its chat.
-    if (greetings++ > 0 || chat.status === "failed") chat.refresh();
+    if (greetings++ > 0) chat.refresh();
   },
   onPageEvent: hear,
 });
@@ -321,7 +320,6 @@ function refresh() {
   const state = store.get();
   const choice = modelOf(state);
   const { live } = chat;
-  keepModel(choice.model);
   ahead?.look(sight());
   picker.update(state, choice.model);
   const greets = `${choice.model?.id} ${choice.model?.tokenwire.description} ${offers(state.models).map((m) => m.id)}`;
@@ -353,4 +351,3 @@ document.addEventListener("visibilitychange", () => {
 });
 link.start();
 route();
-addEventListener("load", () => import("./net/worker.js").then(({ keepPage }) => keepPage(), () => {}));

@@ -13,11 +13,10 @@ const ARGS = [
 ];
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** @param {string[]} more of Chromium's arguments */
-export async function launch(more = []) {
+export async function launch() {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   assert.ok(existsSync(executablePath), `These tests need Chromium at ${executablePath}; set CHROMIUM to where it is.`);
-  return chromium.launch({ executablePath, args: [...ARGS, ...more] });
+  return chromium.launch({ executablePath, args: ARGS });
 }
 
 /**
