@@ -85,7 +85,7 @@ test("from the first key to the second version of an answer, without a mouse", a
   await page.locator("#skip").focus();
   await reach(page, "Edit message");
   await page.keyboard.press("Enter");
-  assert.equal((await focused(page)).name, "Edit your message");
+  await page.waitForFunction(() => document.activeElement.getAttribute("aria-label") === "Edit your message");
   await page.keyboard.press("Control+A");
   await type(page, "Uno?");
   const other = await fake.asked();
