@@ -226,7 +226,7 @@ test("code that is long or wide scrolls inside, follows what is written, and is 
   await page.locator(".turn[data-phase=completed]").waitFor();
   assert.equal(await page.evaluate(() => document.querySelector(".answer pre").scrollTop), 100, "it was moved under the reader");
   await fits(page);
-  const code = page.getByRole("region", { name: "Code, python" });
+  const code = page.getByRole("group", { name: "Code, python" });
   await code.focus();
   await page.keyboard.press("ArrowRight");
   await page.waitForFunction(() => document.querySelector(".answer pre").scrollLeft > 0);
@@ -245,7 +245,7 @@ test("a wide table scrolls inside, by keyboard too", async (t) => {
   const { page, answer } = await answering(t, { width: 360, height: 780 });
   const cells = (text) => `|${Array.from({ length: 9 }, (_, i) => ` ${text} ${i} `).join("|")}|\n`;
   answer.write(`${cells("A heading")}|${"---|".repeat(9)}\n${cells("some words").repeat(3)}\nDone.`).complete();
-  const table = page.getByRole("region", { name: "Table" });
+  const table = page.getByRole("group", { name: "Table" });
   await table.focus();
   await page.keyboard.press("ArrowRight");
   await page.waitForFunction(() => document.querySelector(".answer .table").scrollLeft > 0);

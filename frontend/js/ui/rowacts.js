@@ -27,10 +27,10 @@ export function createRowActs({ conversations, onStop, onDelete }, { rowOf, titl
   const pin = item("Pin", "pin", (row) => attempt(row, row.pinned ? "unpinned" : "pinned", changes.pin(row, !row.pinned)));
   const archive = item("Archive", "archive", (row) => leaving(row, () => move(row, !row.archived)));
   const remove = item("Delete", "trash-2", (row) => leaving(row, () => (onDelete(row.id), say(`Deleted ${named(row)}`, changes.remove(row)))));
-  // Focused as it opens, before another key is pressed.
-  rename.setAttribute("autofocus", "");
   remove.setAttribute("data-danger", "");
   menu.append(rename, pin, archive, remove);
+  // Focused as the menu opens, before another key is pressed; not as it is inserted, which is why it comes after.
+  rename.setAttribute("autofocus", "");
   menu.addEventListener("keydown", (event) => walk(event, shown()));
   menu.addEventListener("toggle", () => at?.button.setAttribute("aria-expanded", String(menu.matches(":popover-open"))));
 
