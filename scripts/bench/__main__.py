@@ -10,6 +10,7 @@ from typing import Any
 
 import crowd
 import life
+import past
 import tokens
 
 
@@ -31,6 +32,11 @@ COMMANDS: dict[str, tuple[Callable[..., None], str, dict[str, Any]]] = {
         {"streams": 64, "tokens": 4096, "pairs": 5},
     ),
     "journal": (crowd.journal, "on disk before on the wire", {"streams": 256, "pairs": 5}),
+    "past": (
+        past.past,
+        "several processes on one engine",
+        {"streams": 256, "tokens": 128, "pairs": 5},
+    ),
     "start": (life.start, "from the start to ready", {"rounds": 5}),
     "switch": (life.switch, "from one model to another", {"rounds": 5}),
     "recovery": (life.recovery, "an engine killed under streams", {"rounds": 5}),

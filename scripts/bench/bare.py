@@ -2,7 +2,8 @@
 process that reads orders as JSON lines on stdin and answers each with a line: the peer that
 Tokenwire is held against.
 
-It has the engine settings of Tokenwire and none of its code on the path of a token.
+It has the engine settings of Tokenwire and none of its code on the path of a token. Its engine is
+its own, or one that `host.py` runs for several of it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import logging
 import sys
 import tempfile
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +51,34 @@ async def one(llm: Any, name: str, tokens: int, salt: str, index: int) -> Stream
     return stream
 
 
-async def main(model: str) -> None:
+def engine_config(model: str, folder: Path) -> Any:
+    """Tokenwire's settings for a model, as vLLM's configuration."""
     from vllm import AsyncEngineArgs
+
+    info = ModelInfo(id="m", path=model, context_length=2048)
+    arguments = engine_arguments(EngineOptions(run_dir=folder), info, folder / "progress")
+    return AsyncEngineArgs(**arguments).create_engine_config()
+
+
+def addresses(folder: Path, index: int) -> dict[str, str]:
+    """Where the client `index` of an engine that is shared meets it."""
+    return {f"{way}_address": f"ipc://{folder}/{way}{index}" for way in ("input", "output")}
+
+
+async def main(model: str, shared: str = "", index: str = "0", count: str = "1") -> None:
+    """`shared`: the folder of the engine that has `count` clients, of which this is one."""
     from vllm.v1.engine.async_llm import AsyncLLM
 
     with tempfile.TemporaryDirectory() as folder:
-        info = ModelInfo(id="m", path=model, context_length=2048)
-        options = EngineOptions(run_dir=Path(folder))
-        arguments = engine_arguments(options, info, Path(folder) / "progress")
-        config = AsyncEngineArgs(**arguments).create_engine_config()
-        llm = await asyncio.to_thread(AsyncLLM.from_vllm_config, config, disable_log_stats=True)
+        place: dict[str, Any] = {"client_count": int(count), "client_index": int(index)}
+        if shared:
+            place["client_addresses"] = addresses(Path(shared), int(index))
+        llm = await asyncio.to_thread(
+            AsyncLLM.from_vllm_config,
+            engine_config(model, Path(folder)),
+            disable_log_stats=True,
+            **place,
+        )
         print("ready", flush=True)
         loop = asyncio.get_running_loop()
         try:
@@ -83,9 +104,15 @@ async def main(model: str) -> None:
             llm.shutdown(timeout=1)
 
 
-if __name__ == "__main__":
+@contextmanager
+def quiet_vllm() -> Generator[None]:
+    """vLLM as Tokenwire imports it, saying nothing."""
     with tempfile.TemporaryDirectory() as run_dir:
         environment.prepare(Path(run_dir), log_level="error")
         logging.getLogger("vllm").setLevel("ERROR")
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main(sys.argv[1]))
+        yield
+
+
+if __name__ == "__main__":
+    with quiet_vllm(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(*sys.argv[1:]))

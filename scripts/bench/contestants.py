@@ -109,8 +109,8 @@ def ask(process: subprocess.Popen[str], order: Result) -> Result:
     return json.loads(line)
 
 
-class Bare(Contestant):
-    """AsyncLLM in a script, with the engine settings of Tokenwire."""
+class Script(Contestant):
+    """A script of ours that takes orders on its stdin and says "ready" first."""
 
     def load(
         self, *, door: str, streams: int, tokens: int, lanes: int, salt: str, **more: object
@@ -118,31 +118,40 @@ class Bare(Contestant):
         del door, lanes, more
         return ask(self.process, {"streams": streams, "tokens": tokens, "salt": salt})
 
+    def wait_ready(self) -> None:
+        assert self.process.stdout is not None
+        if self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"{self.process.args} did not start")
+
     def stop(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
         super().stop()
 
 
-def bare(house: ExitStack) -> Contestant:
+def script(house: ExitStack, name: str, *arguments: str) -> Script:
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "bare.py"), str(MODEL)],
+        [sys.executable, str(HERE / name), str(MODEL), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=_log(house),
         text=True,
         env=_environment(),
     )
-    contestant = Bare(process, "")
+    contestant = Script(process, "")
     house.callback(contestant.stop)
-    assert process.stdout is not None
-    if process.stdout.readline().strip() != "ready":
-        raise RuntimeError("bare AsyncLLM did not start")
-    _nice(descendants(process.pid))
     return contestant
 
 
-def _nice(pids: Sequence[int]) -> None:
+def bare(house: ExitStack) -> Contestant:
+    """AsyncLLM in a script, with the engine settings of Tokenwire."""
+    contestant = script(house, "bare.py")
+    contestant.wait_ready()
+    let_behind(descendants(contestant.pid))
+    return contestant
+
+
+def let_behind(pids: Sequence[int]) -> None:
     """Let engines go behind, as Tokenwire's does: it is one of its settings."""
     for pid in pids:
         for thread in Path(f"/proc/{pid}/task").iterdir():

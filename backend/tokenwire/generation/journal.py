@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tokenwire.errors import NotSaved
-from tokenwire.generation.records import Entry, Finish
+from tokenwire.generation.records import Finish, Whole
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tokenwire.generation.log import Log
-    from tokenwire.generation.records import Records
+    from tokenwire.generation.records import Entry, Records
     from tokenwire.wire.events import Event
 
 
@@ -57,39 +57,37 @@ class Speaker(Protocol):
 
 @dataclass(slots=True)
 class _Draft:
-    """What one response has to say, and where it will be seen."""
+    """What one response has to say, as an Entry, and where it will be seen."""
 
     speaker: Speaker
-    events: list[Event]
+    response_id: str
+    first: int
+    said: list[Event]
     token_ids: array[int]
     prompt: Sequence[int] | None
     waiting: list[asyncio.Future[None]] | None = None
     released: bool = False
 
-    def entry(self) -> Entry:
-        return Entry(
-            response_id=self.speaker.id,
-            first=self.events[0].sequence_number,
-            events=[event.kept for event in self.events],
-            token_ids=self.token_ids,
-            prompt=self.prompt,
-        )
+    @property
+    def events(self) -> list[str]:
+        return [event.kept for event in self.said]
 
     def whole(self) -> Entry:
         """An entry that stands for all that came before it too."""
         speaker = self.speaker
-        return Entry(
+        return Whole(
             response_id=speaker.id,
             first=0,
-            events=[event.kept for event in (*speaker.log.after(-1), *self.events)],
+            events=[event.kept for event in (*speaker.log.after(-1), *self.said)],
             token_ids=speaker.said_ids,
             prompt=speaker.prompt,
         )
 
     def publish(self) -> None:
+        log = self.speaker.log
         # One whose generation broke down has closed it already.
-        if not self.speaker.log.closed:
-            self.speaker.log.append(*self.events)
+        if not log.closed:
+            log.append(*self.said)
         self.release()
 
     async def published(self) -> None:
@@ -133,19 +131,22 @@ class Journal:
     def put(
         self,
         speaker: Speaker,
-        events: Sequence[Event],
-        token_ids: Sequence[int] = (),
+        events: list[Event],
+        token_ids: array[int] | None = None,
         prompt: Sequence[int] | None = None,
     ) -> None:
         """Save these events, with the tokens that they were made of, then append them to the log.
+        Both belong to the journal from here on.
 
         `prompt`: the token ids of the prompt, once, as soon as they are known.
         """
+        token_ids = array("i") if token_ids is None else token_ids
         if (draft := self._drafts.get(speaker.id)) is None:
-            ids = array("i", token_ids)
-            self._drafts[speaker.id] = _Draft(speaker, list(events), ids, prompt)
+            self._drafts[speaker.id] = _Draft(
+                speaker, speaker.id, events[0].sequence_number, events, token_ids, prompt
+            )
         else:
-            draft.events.extend(events)
+            draft.said.extend(events)
             draft.token_ids.extend(token_ids)
             draft.prompt = draft.prompt if prompt is None else prompt
         self._wake.set()
@@ -225,10 +226,10 @@ class Journal:
         self._writing = {}
 
     def _entry(self, draft: _Draft) -> Entry:
-        id = draft.speaker.id
+        id = draft.response_id
         rows = self._rows[id] = self._rows.get(id, 0) + 1
         if rows < ROWS:
-            return draft.entry()
+            return draft
         self._rows[id] = 0
         return draft.whole()
 

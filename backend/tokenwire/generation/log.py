@@ -42,12 +42,11 @@ class Log:
         """Add events whose numbers follow the last one's."""
         if self._closed:
             raise AssertionError("a closed log takes no event")
+        known = self._events
         for event in events:
-            if event.sequence_number != len(self._events):
-                raise AssertionError(
-                    f"event {event.sequence_number} would be entry {len(self._events)}"
-                )
-            self._events.append(event)
+            if event.sequence_number != len(known):
+                raise AssertionError(f"event {event.sequence_number} would be entry {len(known)}")
+            known.append(event)
         self._tell()
 
     def close(self) -> None:

@@ -51,10 +51,29 @@ def beginning_of(generation: Generation, parent_id: str | None) -> Beginning:
     )
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(Protocol):
     """What a response says next: its events as `Event.kept`, numbered from `first` on, the tokens
     that they were made of and, once, the token ids of its prompt.
     """
+
+    @property
+    def response_id(self) -> str: ...
+
+    @property
+    def first(self) -> int: ...
+
+    @property
+    def events(self) -> Sequence[str]: ...
+
+    @property
+    def token_ids(self) -> Sequence[int]: ...
+
+    @property
+    def prompt(self) -> Sequence[int] | None: ...
+
+
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of all that a response has said."""
 
     response_id: str
     first: int

@@ -45,6 +45,7 @@ class Transcript:
     ) -> None:
         events = said.events if said else ()
         self.response = response
+        self.id = response.id
         self.log = Log(events)
         self.told_at = 0.0
         self.token_ids = array("i", said.token_ids if said else ())
@@ -60,10 +61,6 @@ class Transcript:
         self._held = False
         self._unsure: Delta | None = None
         self.prompt: Sequence[int] | None = None
-
-    @property
-    def id(self) -> str:
-        return self.response.id
 
     @property
     def said_ids(self) -> Sequence[int]:
@@ -109,7 +106,7 @@ class Transcript:
         self.flush()
         self.prompt = self.prompt if prompt is None else prompt
         if not self._held:
-            self._publish([self._narrator.lifecycle(name, extra)], (), prompt)
+            self._publish([self._narrator.lifecycle(name, extra)], None, prompt)
 
     def add(self, delta: Delta) -> None:
         """Collect a step of the answer. With the last one nothing more is said before `ending`: a
@@ -153,9 +150,9 @@ class Transcript:
 
     def flush(self) -> None:
         """Number what is pending and say it."""
-        if self._pending and not self._held:
+        if self._pending and not self._held and (events := self._told()):
             ids, self._fresh = self._fresh, array("i")
-            self._publish(self._told(), ids, None)
+            self._publish(events, ids, None)
 
     def hold(self) -> None:
         """Say nothing more before `ending`."""
@@ -164,7 +161,7 @@ class Transcript:
     async def settled(self) -> None:
         """Wait until readers can see all that was said."""
         if self._journal is not None:
-            await self._journal.settled(self.response.id)
+            await self._journal.settled(self.id)
 
     def ending(self, outcome: Outcome, *, silent: bool = False) -> list[Event]:
         """The last events but the terminal one, numbered: what is pending and the item's end.
@@ -211,7 +208,7 @@ class Transcript:
         return events
 
     def _publish(
-        self, events: Sequence[Event], ids: Sequence[int], prompt: Sequence[int] | None
+        self, events: list[Event], ids: array[int] | None, prompt: Sequence[int] | None
     ) -> None:
         self.told_at = time.monotonic()
         if self._journal is None:

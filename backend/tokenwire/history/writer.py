@@ -127,6 +127,10 @@ class Writer:
             yield job
 
     def _commit(self, connection: Connection, first: _Job) -> list[_Job]:
+        if self._queue.empty():
+            # Nobody's work would be undone with it, so it needs no savepoint.
+            _commit_alone(connection, first)
+            return [first]
         jobs: list[_Job] = []
         try:
             with _transaction(connection):

@@ -55,7 +55,8 @@ class Event(msgspec.Struct, frozen=True):
         """What `kept_events` makes it of again, in few characters: for what is written once a token
         and read after a crash.
         """
-        return f"+{self.delta}" if self.is_bare else self.json
+        json = self.json
+        return "+" + self.delta if json.startswith(_BARE_DELTA) else json
 
     @property
     def is_bare(self) -> bool:
