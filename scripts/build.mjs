@@ -1,14 +1,14 @@
 /**
  * Builds the page: bundles frontend/ with esbuild into backend/tokenwire/web/page/ under content-hashed
- * names, writes index.html from its template, compresses every file beside itself and holds the size
- * budget. It knows nothing of the server beyond the folder that the server reads.
+ * names, writes index.html, the manifest and the service worker from their templates, compresses every file
+ * beside itself and holds the size budget. It knows nothing of the server beyond the folder that the server reads.
  *
  *   node scripts/build.mjs [--watch] [--out DIR]
  */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { watch } from "node:fs";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, join, parse, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -154,28 +154,61 @@ async function write(/** @type {Map<string, Uint8Array>} */ files) {
   await rename(fresh, OUT);
 }
 
+/** The icons under hashed names, by what templates call them. @param {Map<string, Uint8Array>} files */
+async function icons(files) {
+  const sources = { icon: "favicon.svg", icon192: "app/icon-192.png", icon512: "app/icon-512.png", maskable: "app/maskable-512.png" };
+  const entries = await Promise.all(Object.entries(sources).map(async ([key, source]) => {
+    const data = await readFile(join(SOURCE, source));
+    const { name, ext } = parse(source);
+    files.set(`assets/${name}-${hash(data)}${ext}`, data);
+    return [key, `/assets/${name}-${hash(data)}${ext}`];
+  }));
+  return Object.fromEntries(entries);
+}
+
+/** The colours of the page's ground, for what is drawn around it. */
+async function grounds() {
+  const found = /--page: light-dark\((oklch\(.*?\)), (oklch\(.*?\))\)/.exec(await readFile(join(SOURCE, "css/tokens.css"), "utf8"));
+  if (!found) throw new Error("tokens.css has no --page with a light and a dark colour");
+  return { light: found[1], dark: found[2] };
+}
+
+/** @param {string} template @param {Record<string, string>} values */
+function fill(template, values) {
+  return template.replace(/\{\{(\w+)\}\}/g, (_, name) => {
+    if (!(name in values)) throw new Error(`a template names an unknown value: ${name}`);
+    return values[name];
+  });
+}
+
+/** The service worker, with its build and what it keeps: the scripts and styles, and the icon of the tab. */
+async function worker(/** @type {string} */ id, /** @type {Map<string, Uint8Array>} */ files) {
+  const shell = [...files.keys()].filter((name) => /^assets\/.*\.(js|css)$|^assets\/favicon/.test(name)).map((name) => `/${name}`).sort();
+  const made = await build({
+    entryPoints: [join(SOURCE, "sw/sw.js")], bundle: true, minify: true, write: false, target: "es2022", format: "iife", legalComments: "none",
+    define: { BUILD: JSON.stringify(id), SHELL: JSON.stringify(shell) },
+  });
+  return made.outputFiles[0].contents;
+}
+
 async function run() {
   const started = Date.now();
   const { outputs, files } = await bundle();
-  const favicon = await readFile(join(SOURCE, "favicon.svg"));
-  const icon = `assets/favicon-${hash(favicon)}.svg`;
-  files.set(icon, favicon);
-  const template = await readFile(join(SOURCE, "index.html"), "utf8");
+  const [pictures, colours] = [await icons(files), await grounds()];
+  const templates = await Promise.all(["index.html", "manifest.webmanifest", "sw/sw.js"].map((name) => readFile(join(SOURCE, name), "utf8")));
   const symbols = await sprite();
-  const id = hash([...files.keys()].sort().join("\n") + template + symbols);
+  const id = hash([...files.keys()].sort().join("\n") + templates.join("") + symbols);
   const url = (/** @type {string} */ entry) => "/" + relative(OUT, join(ROOT, outputOf(outputs, entry)));
   // What the page shares with its lazy parts is fetched beside it, not after it.
   const shared = [...closure(outputs, outputOf(outputs, "app.js"))].slice(1).map((path) => `/${relative(OUT, join(ROOT, path))}`);
   const preload = shared.map((path) => `<link rel="modulepreload" href="${path}">\n`).join("");
   const values = {
-    build: id, preload, icon: `/${icon}`, css: url("app.css"), math: url("math.css"), theme: url("theme.js"), app: url("app.js"), sprite: symbols,
+    ...pictures, ...colours, build: id, preload, css: url("app.css"), math: url("math.css"), theme: url("theme.js"), app: url("app.js"), sprite: symbols,
   };
-  const html = template.replace(/\{\{(\w+)\}\}/g, (_, name) => {
-    if (!(name in values)) throw new Error(`index.html names an unknown value: ${name}`);
-    return values[/** @type {keyof typeof values} */ (name)];
-  });
-  files.set("index.html", Buffer.from(html));
-  files.set("favicon.svg", favicon);
+  files.set("index.html", Buffer.from(fill(templates[0], values)));
+  files.set("manifest.webmanifest", Buffer.from(fill(templates[1], values)));
+  files.set("sw.js", await worker(id, files));
+  files.set("favicon.svg", await readFile(join(SOURCE, "favicon.svg")));
   files.set("THIRD_PARTY_LICENSES.txt", Buffer.from(await licenses()));
   files.set("manifest.json", Buffer.from(JSON.stringify({ build: id, files: [...files.keys()].sort() }, null, 1) + "\n"));
   const fits = checkBudget(outputs, files);

@@ -8,7 +8,7 @@ import { createChats } from "./state/chats.js";
 import { NOTHING_LISTED, createConversations } from "./state/conversations.js";
 import { taken, writeDraft } from "./state/drafts.js";
 import { headline, joined } from "./state/files.js";
-import { STARTS, choose, modelOf, offers, relisted, withModel } from "./state/models.js";
+import { STARTS, choose, keepModel, modelOf, offers, relisted, withModel } from "./state/models.js";
 import { NO_SEARCH, createSearch } from "./state/search.js";
 import { stateLine } from "./state/sentences.js";
 import { createStore } from "./state/store.js";
@@ -64,7 +64,8 @@ const link = createLink({
     list();
     conversations.refresh();
     if (store.get().search.error) search.retry();
-    if (greetings++ > 0) chat.refresh();
+    // A page that opened without the server could not read its chat.
+    if (greetings++ > 0 || chat.status === "failed") chat.refresh();
   },
   onPageEvent: hear,
 });
@@ -266,8 +267,9 @@ const sidebar = createHistory({
 /** @type {ReturnType<import("./ui/later.js").Extras["createFinder"]> | null} */
 let finder = null;
 /** @param {import("./ui/later.js").Extras} extras */
-function complete({ createAhead, createFinder, watchDrags }) {
+function complete({ createAhead, createFinder, keepPage, watchDrags }) {
   if (ahead) return;
+  keepPage();
   watchDrags();
   ahead = createAhead({ create: link.create, onFill: (fill) => store.set({ fill }) });
   finder = createFinder({ onLook: search.look, onMore: search.more, onRetry: search.retry });
@@ -320,6 +322,7 @@ function refresh() {
   const state = store.get();
   const choice = modelOf(state);
   const { live } = chat;
+  keepModel(choice.model);
   ahead?.look(sight());
   picker.update(state, choice.model);
   const greets = `${choice.model?.id} ${choice.model?.tokenwire.description} ${offers(state.models).map((m) => m.id)}`;

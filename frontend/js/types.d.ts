@@ -3,7 +3,8 @@
  * what the page keeps. Types only; nothing here exists when the page runs.
  */
 
-export type ModelState = "absent" | "downloading" | "paused" | "loading" | "ready" | "recovering" | "draining" | "unloaded" | "failed";
+/** `unknown` is the page's own word: the server has not been heard yet. */
+export type ModelState = "absent" | "downloading" | "paused" | "loading" | "ready" | "recovering" | "draining" | "unloaded" | "failed" | "unknown";
 
 /** What can be asked of the server for a model. */
 export type ModelVerb = "load" | "unload" | "download" | "cancel";

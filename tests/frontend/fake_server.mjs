@@ -13,8 +13,8 @@ import { WebSocketServer } from "ws";
 import { FakeFeed } from "./fake_feed.mjs";
 
 const PAGE = join(dirname(fileURLToPath(import.meta.url)), "../../backend/tokenwire/web/page");
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json" };
-export const CSP = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; require-trusted-types-for 'script'; trusted-types 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json", ".webmanifest": "application/manifest+json" };
+export const CSP = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; worker-src 'self'; manifest-src 'self'; require-trusted-types-for 'script'; trusted-types tokenwire-worker; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 let counter = 0;
 const newId = (prefix) => `${prefix}_${(Date.now() * 1000 + counter++).toString(16).padStart(32, "0")}`;
@@ -272,7 +272,7 @@ export class Fake {
   cooled = () => this.#cooled.take();
   /** The next create that was refused. */
   refused = () => this.#refused.take();
-  /** The next plain request that found the server away. */
+  /** The next request of the API that found the server away. */
   missed = () => this.#missed.take();
   /** Every link breaks without a word. */
   drop = () => this.sockets.forEach((s) => s.terminate());
@@ -445,7 +445,8 @@ export class Fake {
     let body = "";
     for await (const chunk of request) body += chunk;
     if (this.away) {
-      this.#missed.give(pathname);
+      // The page's files come when they come.
+      if (pathname.startsWith("/v1/")) this.#missed.give(pathname);
       return request.socket.destroy();
     }
     const json = (value, status = 200) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { merged } from "../../frontend/js/state/conversations.js";
 import { groupOf, grouped, untilMidnight } from "../../frontend/js/state/dates.js";
 import { grouped as modelGroups, matching, offered } from "../../frontend/js/state/catalogue.js";
-import { choose, modelOf, offers, relisted, speakers, withModel } from "../../frontend/js/state/models.js";
+import { choose, keepModel, modelOf, offers, relisted, speakers, withModel } from "../../frontend/js/state/models.js";
 import { actionQuestion, actionsOf, choiceQuestion, factsOf, hintOf, isBarred, newsOf, noteOf, nowOf, ownerOf } from "../../frontend/js/state/modelwords.js";
 import { contextOf, endNote, failure, meta, ordinal, partOf, sizeOf, stateLine, transferOf } from "../../frontend/js/state/sentences.js";
 import { createStore } from "../../frontend/js/state/store.js";
@@ -252,6 +252,17 @@ test("each chat keeps the model that was chosen for it, and its answers say whos
     assert.deepEqual([of("one"), of("two"), of(null), of("two", "old-b")], ["b", "a", "c", "b"]);
     assert.deepEqual(modelOf({ models: models.slice(0, 1), open: "one", conversations: [] }).missing, "b");
     assert.equal(modelOf({ models: [told("x", { state: "absent" }), told("y", { state: "unloaded" })], open: null, conversations: [] }).model.id, "y");
+    // Before the server has been heard: what was chosen, or answered last, and nothing more is said of it.
+    const before = (open) => modelOf({ models: [], open, conversations: [] }).model;
+    assert.equal(before("one"), null);
+    keepModel(told("a", { description: "Small.", progress: 0.5 }));
+    assert.deepEqual([before("one").id, before(null).id, before(null).tokenwire.state], ["b", "c", "unknown"]);
+    assert.equal(before(null).tokenwire.description, null);
+    kept.delete("tokenwire.model");
+    keepModel(before("one"));
+    keepModel(null);
+    const { id, tokenwire } = before(null);
+    assert.deepEqual([id, tokenwire.description, tokenwire.progress], ["a", "Small.", null]);
   } finally {
     delete globalThis.localStorage;
   }

@@ -13,18 +13,20 @@ const ARGS = [
 ];
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-export async function launch() {
+/** @param {string[]} more of Chromium's arguments */
+export async function launch(more = []) {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   assert.ok(existsSync(executablePath), `These tests need Chromium at ${executablePath}; set CHROMIUM to where it is.`);
-  return chromium.launch({ executablePath, args: ARGS });
+  return chromium.launch({ executablePath, args: [...ARGS, ...more] });
 }
 
 /**
  * A page in a context of its own, watched. Losing the server is part of some tests: `expected` names
- * console errors that are then no failure.
+ * console errors that are then no failure. Without a service worker, unless a test is about it: what one asks
+ * for goes past the routes by which tests answer in the server's place.
  */
 export async function open(browser, url, { width = 1280, height = 800, colorScheme = "light", expected = null, ...rest } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, ...rest });
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, serviceWorkers: "block", ...rest });
   const page = await context.newPage();
   const faults = [];
   page.on("pageerror", (error) => faults.push(`pageerror: ${error.stack ?? error.message}`));

@@ -16,12 +16,17 @@ const { TOKENWIRE_PYTHON: PYTHON, TOKENWIRE_DATA: DATA } = process.env;
 export class OwnServer {
   port = 0;
 
+  /** @param {string} [backend] the package that it runs, if not this one's @param {Record<string, string>} [settings] of its environment */
+  constructor(backend = join(ROOT, "backend"), settings = {}) {
+    this.variables = { ...process.env, ...settings, PYTHONPATH: backend };
+  }
+
   /** Up to its address; the model loads behind it. */
   async start() {
     assert.ok(PYTHON && DATA, "TOKENWIRE_PYTHON and TOKENWIRE_DATA name the interpreter and the folder of the server; tests/page/test_page.py sets them.");
     this.errors = "";
     this.process = spawn(PYTHON, ["-m", "tokenwire", "serve", `--port=${this.port}`, `--data-dir=${DATA}`], {
-      cwd: ROOT, env: { ...process.env, PYTHONPATH: join(ROOT, "backend") }, stdio: ["ignore", "pipe", "pipe"],
+      cwd: ROOT, env: this.variables, stdio: ["ignore", "pipe", "pipe"],
     });
     this.process.stderr.on("data", (data) => { this.errors += data; });
     for await (const line of createInterface(this.process.stdout)) {

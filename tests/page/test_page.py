@@ -60,6 +60,17 @@ def test_the_page_goes_on_when_the_engine_or_the_server_is_killed(tmp_path: Path
 
 @pytest.mark.live
 @pytest.mark.timeout(600)
+def test_the_page_is_installed_and_opens_without_its_server(tmp_path: Path) -> None:
+    run_node_tests(
+        "tests/page/pwa.test.mjs",
+        seconds=590,
+        TOKENWIRE_PYTHON=sys.executable,
+        TOKENWIRE_DATA=str(tmp_path / "data"),
+    )
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
 def test_the_page_says_what_is_wrong_in_odd_states() -> None:
     run_node_tests("tests/page/states.test.mjs", seconds=590)
 

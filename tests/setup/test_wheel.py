@@ -37,6 +37,7 @@ def test_the_wheel_holds_the_built_page(wheel: Path) -> None:
     html = (page / "index.html").read_text()
     scripts = [path for path in page.rglob("*.js") if path.name in html]
     assert scripts
+    assert {"sw.js", "manifest.webmanifest"} <= {path.name for path in page.iterdir()}
 
 
 def test_the_wheel_holds_the_demo_model(wheel: Path) -> None:

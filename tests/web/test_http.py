@@ -522,7 +522,8 @@ async def test_the_page_is_served_compressed_and_under_its_policy(tmp_path: Path
     async with open_house(tmp_path) as house:
         index = await house.http.get("/")
         assert index.headers["Cache-Control"] == "no-cache"
-        assert "trusted-types 'none'" in index.headers["Content-Security-Policy"]
+        policy = index.headers["Content-Security-Policy"].split("; ")
+        assert {"require-trusted-types-for 'script'", "trusted-types tokenwire-worker"} <= {*policy}
         assert index.headers["X-Content-Type-Options"] == "nosniff"
         request = house.http.build_request(
             "GET", "/assets/app-1.js", headers={"Accept-Encoding": "br"}
@@ -531,6 +532,15 @@ async def test_the_page_is_served_compressed_and_under_its_policy(tmp_path: Path
         raw = b"".join([chunk async for chunk in answer.aiter_raw()])
         assert (raw, answer.headers["Content-Encoding"]) == (b"packed", "br")
         assert "immutable" in answer.headers["Cache-Control"]
+        for name, kind in (
+            ("sw.js", "text/javascript; charset=utf-8"),
+            ("manifest.webmanifest", "application/manifest+json"),
+        ):
+            assert (await house.http.get(f"/{name}")).status_code == 404
+            (page / name).write_text("{}")
+            answer = await house.http.get(f"/{name}")
+            assert answer.headers["Content-Type"] == kind
+            assert answer.headers["Cache-Control"] == "no-cache"
         for path in ("/assets/../../secret", "/assets/%2e%2e/%2e%2e/secret", "/assets/none.js"):
             assert (await house.http.get(path)).status_code == 404
 

@@ -38,7 +38,9 @@ log = logging.getLogger(__name__)
 
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data: blob:; require-trusted-types-for 'script'; trusted-types 'none'; "
+    "img-src 'self' data: blob:; worker-src 'self'; manifest-src 'self'; "
+    # The one policy makes the address of the page's service worker and nothing else.
+    "require-trusted-types-for 'script'; trusted-types tokenwire-worker; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")

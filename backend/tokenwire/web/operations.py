@@ -76,6 +76,10 @@ class Operation:
     errors: tuple[type[TokenwireError], ...] = ()
 
 
+def _file(summary: str, media: str) -> Operation:
+    return Operation(summary=summary, answers={200: media}, errors=(NotFound,))
+
+
 # What may become of anything that is to be answered by a model.
 ASKED: Final = (
     *(InvalidRequest, UnsupportedParameter, ContextLengthExceeded, ModelNotFound),
@@ -275,18 +279,12 @@ OPERATIONS: Final[dict[str, Operation]] = {
         answers={200: states.Readiness, 503: states.Readiness},
     ),
     "GET /metrics": Operation(summary="Numbers for Prometheus.", answers={200: "text/plain"}),
-    "GET /": Operation(summary="The page.", answers={200: "text/html"}, errors=(NotFound,)),
-    "GET /assets/{name}": Operation(
-        summary="A file of the page.", answers={200: "*/*"}, errors=(NotFound,)
-    ),
-    "GET /favicon.svg": Operation(
-        summary="Its icon.", answers={200: "image/svg+xml"}, errors=(NotFound,)
-    ),
-    "GET /favicon.ico": Operation(
-        summary="Its icon, where browsers look first.",
-        answers={200: "image/svg+xml"},
-        errors=(NotFound,),
-    ),
+    "GET /": _file("The page.", "text/html"),
+    "GET /assets/{name}": _file("A file of the page.", "*/*"),
+    "GET /favicon.svg": _file("Its icon.", "image/svg+xml"),
+    "GET /favicon.ico": _file("Its icon, where browsers look first.", "image/svg+xml"),
+    "GET /manifest.webmanifest": _file("What it is installed by.", "application/manifest+json"),
+    "GET /sw.js": _file("What keeps it where the server is away.", "text/javascript"),
     "GET /docs": Operation(summary="This page.", answers={200: "text/html"}),
     "GET /docs/docs.css": Operation(summary="Its styles.", answers={200: "text/css"}),
     "GET /docs/openapi.json": Operation(

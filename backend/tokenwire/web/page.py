@@ -47,6 +47,12 @@ class PageDoor:
     async def favicon(self) -> Response:
         return self._file("favicon.svg", "no-cache")
 
+    async def manifest(self) -> Response:
+        return self._file("manifest.webmanifest", "no-cache")
+
+    async def worker(self) -> Response:
+        return self._file("sw.js", "no-cache")
+
     def _file(self, name: str, caching: str) -> Response:
         path = (self._root / name).resolve()
         if not path.is_relative_to(self._root) or (body := self._read(path)) is None:
@@ -77,6 +83,8 @@ def install(app: Quart, parts: Parts) -> None:
     app.add_url_rule("/assets/<path:name>", "asset", door.asset, methods=["GET"])
     app.add_url_rule("/favicon.svg", "favicon", door.favicon, methods=["GET"])
     app.add_url_rule("/favicon.ico", "favicon_ico", door.favicon, methods=["GET"])
+    app.add_url_rule("/manifest.webmanifest", "manifest", door.manifest, methods=["GET"])
+    app.add_url_rule("/sw.js", "worker", door.worker, methods=["GET"])
 
 
 def _content_type(path: Path) -> str:

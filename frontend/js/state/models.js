@@ -1,6 +1,7 @@
 /**
  * Which models there are and which one a chat uses: what was chosen for it, else what it used last, else
- * what was chosen last anywhere, else the server's default. Pure except for what the browser remembers.
+ * what was chosen last anywhere, else the server's default; and before the server has named any, the one that
+ * answered last. Pure except for what the browser remembers.
  */
 import { createNotes, recall, remember } from "./memory.js";
 
@@ -40,10 +41,31 @@ export function modelOf(state) {
   const { models, open } = state;
   const conversation = state.conversations.find((c) => c.id === open);
   const wanted = (open && notes.get(open)) ?? conversation?.model ?? recall("model");
+  if (!models.length) return { model: unheard(wanted), missing: null };
   const found = models.find((m) => m.id === wanted) ?? models.find((m) => wanted && m.tokenwire.aliases?.includes(wanted));
   if (found) return { model: found, missing: null };
   const fallback = models.find((m) => m.tokenwire.default) ?? models.find((m) => isHere(m.tokenwire)) ?? models[0] ?? null;
   return { model: fallback, missing: fallback && wanted ? wanted : null };
+}
+
+let noted = "";
+
+/** The one that answers now. @param {Model | null} model */
+export function keepModel(model) {
+  if (!model || model.tokenwire.state === "unknown") return;
+  const still = { state: "unknown", stage: null, progress: null, detail: null, reason: null, download: null, engine: null };
+  const note = JSON.stringify({ ...model, tokenwire: { ...model.tokenwire, ...still } });
+  if (note !== noted) remember("last", (noted = note));
+}
+
+/** What a message can be written to before the server has been heard. @param {string | null | undefined} wanted @returns {Model | null} */
+function unheard(wanted) {
+  try {
+    const last = JSON.parse(recall("last") ?? "");
+    return wanted && wanted !== last.id ? { ...last, id: wanted, tokenwire: { ...last.tokenwire, description: null } } : last;
+  } catch {
+    return null;
+  }
 }
 
 /** What it is asked waits for it, at most. @param {Partial<ModelInfo>} info */

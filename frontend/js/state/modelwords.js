@@ -106,6 +106,8 @@ export function actionsOf({ tokenwire: info }) {
       return [{ verb: "download", label: "Resume", barred }, { verb: "cancel", label: "Discard" }];
     case "failed":
       return info.servable === false ? [] : [{ verb: "load", label: "Try again", barred }];
+    case "unknown":
+      return [];
   }
 }
 

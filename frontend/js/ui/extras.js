@@ -2,6 +2,7 @@
  * What the first screen does without: fetched apart from it, in one piece, as pieces that share much are
  * smaller together. It holds nothing of its own.
  */
+export { keepPage } from "../net/worker.js";
 export { detailsOf } from "../state/details.js";
 export { createAhead } from "./ahead.js";
 export { createEditBox } from "./editbox.js";

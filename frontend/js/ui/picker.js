@@ -15,7 +15,7 @@ const LOOK_MS = 2_000;
 /** @type {Partial<Record<import("../types").ModelState, string>>} */
 const WORDS = {
   recovering: "restarting", draining: "being unloaded", absent: "not on this machine", unloaded: "not loaded", paused: "download paused",
-  failed: "could not be loaded",
+  failed: "could not be loaded", unknown: "waiting for the server",
 };
 
 /** @param {Hooks} hooks */

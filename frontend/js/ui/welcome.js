@@ -18,7 +18,7 @@ const PROMPTS = [
 
 /** @param {import("../types").Model | null} model */
 function about(model) {
-  if (!model) return "The server is getting ready.";
+  if (!model) return "Waiting for the server.";
   if (model.tokenwire.description) return model.tokenwire.description;
   if (model.id === DEMO) return "A very small model that comes with Tokenwire. It shows how everything works; a larger one can be picked above.";
   return "It answers questions, writes, explains and codes.";
