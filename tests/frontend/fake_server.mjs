@@ -64,9 +64,9 @@ class Answer {
     for (const reader of this.readers) reader(event);
     return this;
   }
-  queue(position) {
+  queue(position, eta_s = null) {
     this.response.status = "queued";
-    return this.emit("response.queued", { response: this.snapshot({ queue: { position, length: position + 1 } }) });
+    return this.emit("response.queued", { response: this.snapshot({ queue: { position, length: position + 1, eta_s } }) });
   }
   load(info) {
     this.response.status = "queued";

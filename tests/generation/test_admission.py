@@ -11,11 +11,20 @@ from tokenwire.generation.admission import AdmissionLimits, Line, Ticket
 from tokenwire.generation.quiet import Quiet
 
 
-def line(running: int = 1, waiting: int = 100, per_user: int = 100) -> Line:
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def line(
+    running: int = 1, waiting: int = 100, per_user: int = 100, clock: Clock | None = None
+) -> Line:
     limits = AdmissionLimits(
         max_running=running, max_waiting=waiting, max_waiting_per_user=per_user
     )
-    return Line(limits, Quiet())
+    return Line(limits, Quiet(), clock or Clock())
 
 
 class Waiting:
@@ -119,6 +128,50 @@ def test_whoever_leaves_the_line_stays_in_order_and_in_bounds(
         assert queue.running == sum(admitted) == min(len(inside), running)
         places = [each.ticket.position for each in inside if not each.admitted]
         assert places == list(range(1, len(places) + 1))
+
+
+def test_how_long_a_place_waits_is_told_by_the_answers_before_it() -> None:
+    clock = Clock()
+    queue = line(clock=clock)
+    first, second, third, fourth = (Waiting(queue) for _ in range(4))
+    queue.begin(first.ticket)
+    assert [queue.wait_s(each.ticket) for each in (first, second, third)] == [None, None, None]
+    clock.now += 20
+    queue.leave(first.ticket)
+    clock.now += 0.5
+    queue.begin(second.ticket)
+    clock.now += 5
+    queue.begin(second.ticket)
+
+    assert queue.wait_s(second.ticket) is None
+    assert [queue.wait_s(each.ticket) for each in (third, fourth)] == [15, 35]
+
+
+def test_a_turn_in_which_nothing_began_says_nothing_of_how_long_one_takes() -> None:
+    clock = Clock()
+    queue = line(clock=clock)
+    first, second, third = (Waiting(queue) for _ in range(3))
+    clock.now += 50
+    queue.leave(first.ticket)
+    queue.leave(second.ticket)
+    queue.begin(third.ticket)
+
+    assert queue.wait_s(Waiting(queue).ticket) is None
+
+
+def test_while_all_who_have_a_turn_are_stalled_nobody_knows() -> None:
+    clock = Clock()
+    queue = line(running=2, clock=clock)
+    first, second, third, fourth = (Waiting(queue) for _ in range(4))
+    queue.begin(first.ticket)
+    clock.now += 10
+    queue.leave(first.ticket)
+    second.ticket.stalled = True
+    assert queue.wait_s(fourth.ticket) is not None
+    third.ticket.stalled = True
+    assert queue.wait_s(fourth.ticket) is None
+    queue.begin(third.ticket)
+    assert queue.wait_s(fourth.ticket) is not None
 
 
 class Reading:

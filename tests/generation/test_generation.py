@@ -431,7 +431,11 @@ async def test_who_waits_in_line_is_told_the_place(monkeypatch: pytest.MonkeyPat
         shop.engine.go.set()
         await ended(first, second, third)
 
-        queues = [extra["queue"] for extra in extras(third.log) if "queue" in extra]
+        queues: list[dict[str, object]] = [
+            extra["queue"] for extra in extras(third.log) if "queue" in extra
+        ]  # pyright: ignore[reportAssignmentType]
+        # The first had to end before anyone could know how long one takes.
+        assert [queue.pop("eta_s") is None for queue in queues] == [True, False]
         assert queues == [{"position": 2, "length": 2}, {"position": 1, "length": 1}]
         assert '"status":"queued"' in third.log.after(-1)[0].json
         assert_whole(third.log)

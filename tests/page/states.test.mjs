@@ -46,6 +46,8 @@ test("the place in the line is a sentence that changes and goes", async (t) => {
   const answer = await fake.asked();
   answer.queue(3);
   await says(page, "Third in line.");
+  answer.queue(2, 33);
+  await says(page, "Second in line, about 35 s.");
   answer.queue(1);
   await says(page, "Next in line.");
   answer.write("Hi");

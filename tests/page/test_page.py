@@ -71,6 +71,17 @@ def test_the_page_is_installed_and_opens_without_its_server(tmp_path: Path) -> N
 
 @pytest.mark.live
 @pytest.mark.timeout(600)
+def test_who_waits_in_line_is_told_about_how_long(tmp_path: Path) -> None:
+    run_node_tests(
+        "tests/page/line.test.mjs",
+        seconds=590,
+        TOKENWIRE_PYTHON=sys.executable,
+        TOKENWIRE_DATA=str(tmp_path / "data"),
+    )
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
 def test_the_page_says_what_is_wrong_in_odd_states() -> None:
     run_node_tests("tests/page/states.test.mjs", seconds=590)
 

@@ -102,7 +102,9 @@ def test_what_it_waits_for_in_the_middle_of_a_text_does_not_disturb_it() -> None
     ("tokenwire", "said"),
     [
         ({}, None),
-        ({"queue": {"position": 1, "length": 1}}, "In line: 1 of 1"),
+        ({"queue": {"position": 1, "length": 1, "eta_s": None}}, "In line: 1 of 1"),
+        ({"queue": {"position": 1, "length": 1, "eta_s": 0}}, "In line: 1 of 1"),
+        ({"queue": {"position": 3, "length": 4, "eta_s": 12}}, "In line: 3 of 4, about 12 s"),
         ({"model": loading()}, "m: loading"),
         ({"model": loading(stage="weights", progress=0.42)}, "m: weights, 42%"),
         ({"model": loading(stage="weights", detail="Reading weights")}, "m: Reading weights"),

@@ -1,5 +1,5 @@
-"""The line before the engine: who runs next, everyone's place in it, and its bounds; beside it
-those who only read ahead, while nobody is answered.
+"""The line before the engine: who runs next, everyone's place in it and about how long that has to
+wait, and its bounds; beside it those who only read ahead, while nobody is answered.
 
 First come, first served for now. It knows people by their ids and nothing else: no model, no
 engine.
@@ -8,11 +8,13 @@ engine.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokenwire.errors import RateLimited
+from tokenwire.generation.wait import Recent, wait_s
 
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def _unheard(*_: int) -> None:
 
 class Ticket:
     """One place in the line. `moved(position, length)` is told of changes; position 1 is next.
-    `aside` is called when a turn that was given is taken back.
+    `aside` is called when a turn that was given is taken back. Whoever has a turn and finds that
+    there is nothing to work with is `stalled`.
     """
 
     def __init__(
@@ -51,14 +54,25 @@ class Ticket:
         self.aside = aside
         self.admitted = asyncio.Event()
         self.position: int | None = None
+        self.stalled = False
+        self.began = False
+        # When it was given its turn; once it has begun to work, when it began.
+        self.since = 0.0
 
 
 class Line:
     """A bounded first come, first served line. Whoever is in it, or beside it, breaks the quiet."""
 
-    def __init__(self, limits: AdmissionLimits, quiet: Quiet) -> None:
+    def __init__(
+        self,
+        limits: AdmissionLimits,
+        quiet: Quiet,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits
         self._quiet = quiet
+        self._clock = clock
+        self._recent = Recent()
         self._running: set[Ticket] = set()
         self._waiting: deque[Ticket] = deque()
         self._warming: deque[Ticket] = deque()
@@ -93,6 +107,22 @@ class Line:
         ticket.position = len(self._waiting)
         return ticket
 
+    def begin(self, ticket: Ticket) -> None:
+        """What its turn was for begins now: what it waited for before says nothing of how long that
+        takes. Idempotent.
+        """
+        ticket.stalled = False
+        if not ticket.began:
+            ticket.began, ticket.since = True, self._clock()
+
+    def wait_s(self, ticket: Ticket) -> float | None:
+        """About how long it has yet to wait for its turn; None where that is not known."""
+        if ticket.position is None or all(other.stalled for other in self._running):
+            return None
+        now = self._clock()
+        ages = [now - other.since for other in self._running]
+        return wait_s(ticket.position, ages, self._recent.mean)
+
     def warm(self, user_id: str, aside: Callable[[], None]) -> Ticket:
         """Take a place beside the line: its turn is while nobody is answered or waits for that, one
         at a time, and ends by `aside` when someone comes. Raises RateLimited at the bound.
@@ -109,6 +139,8 @@ class Line:
         """Give up the place, waiting or running. Idempotent."""
         if ticket in self._running:
             self._running.discard(ticket)
+            if ticket.began:
+                self._recent.add(self._clock() - ticket.since)
         elif ticket in self._waiting:
             self._waiting.remove(ticket)
         elif ticket in self._warming:
@@ -126,6 +158,7 @@ class Line:
 
     def _admit(self, ticket: Ticket) -> None:
         ticket.position = None
+        ticket.since = self._clock()
         self._running.add(ticket)
         ticket.admitted.set()
 

@@ -1,5 +1,5 @@
-"""What an answer says while there is nothing of it to read: its place in the line, its model's
-stage, that it is alive, that it is not being saved.
+"""What an answer says while there is nothing of it to read: its place in the line and
+about how long that waits, its model's stage, that it is alive, that it is not being saved.
 
 It knows when to speak and how often at most; it refuses to know why the answer waits.
 """
@@ -69,6 +69,8 @@ class Notices:
         # Who is answered by a model that is given up holds it: it goes on as if nothing were.
         goes_on = state.phase == "ready" or (running and state.phase == "draining")
         self._model = None if goes_on else state
+        if self.ticket is not None:
+            self.ticket.stalled = not goes_on
         if running:
             # All that run are told, so only what a reader must know: it stands still, it goes on.
             if (before is None) != (self._model is None):
@@ -82,6 +84,8 @@ class Notices:
 
     def model_ready(self) -> None:
         self._model = None
+        if self.ticket is not None:
+            self._line.begin(self.ticket)
 
     def beat(self) -> None:
         """Repeat the status after a silence: clients' watchdogs count only events."""
@@ -97,7 +101,12 @@ class Notices:
             return
         extra: dict[str, object] = {}
         if self.ticket is not None and (position := self.ticket.position) is not None:
-            extra["queue"] = {"position": position, "length": self._line.waiting}
+            wait = self._line.wait_s(self.ticket)
+            extra["queue"] = {
+                "position": position,
+                "length": self._line.waiting,
+                "eta_s": None if wait is None else round(wait),
+            }
         elif (model := self._model) is not None:
             extra["model"] = {
                 "state": model.phase,

@@ -33,7 +33,8 @@ def standing(response: Json) -> str | None:
     """What keeps an answer from being written, if anything does."""
     told: Json = response.get("tokenwire") or {}
     if queue := told.get("queue"):
-        return f"In line: {queue['position']} of {queue['length']}"
+        wait = f", about {queue['eta_s']} s" if queue.get("eta_s") else ""
+        return f"In line: {queue['position']} of {queue['length']}{wait}"
     if model := told.get("model"):
         what = model["detail"] or model["stage"] or model["state"]
         share = "" if model["progress"] is None else f", {model['progress']:.0%}"

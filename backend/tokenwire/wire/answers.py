@@ -35,10 +35,13 @@ class Usage(Struct, kw_only=True):
 
 
 class Queue(Struct, kw_only=True):
-    """The place in the line: 1 is next."""
+    """The place in the line, 1 is next, and about how many seconds it has yet to wait: an estimate
+    from the answers before it, null where there is nothing to tell it from.
+    """
 
     position: int
     length: int
+    eta_s: int | None
 
 
 class ModelStage(Struct, kw_only=True):
