@@ -73,6 +73,18 @@ try {
   await picture(page, "chat");
   await button(page, "Details of this answer").last().click();
   await picture(page, "details");
+  await button(page, "Settings of this chat").click();
+  for (const [name, value] of [["Temperature", "0.8"], ["Instructions", "Answer as you would tell a child. Be brief."]]) {
+    await page.getByLabel(name, { exact: true }).fill(value);
+  }
+  await button(page, "Save as a preset").click();
+  await page.keyboard.type("For children");
+  await page.keyboard.press("Enter");
+  await picture(page, "settings");
+  await button(page, "Close").click();
+  await page.keyboard.press("Control+/");
+  await picture(page, "keys");
+  await page.keyboard.press("Escape");
   await page.keyboard.press("Control+K");
   await page.keyboard.type("dragon");
   await page.locator("#results mark").first().waitFor();

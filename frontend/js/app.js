@@ -8,9 +8,10 @@ import { createChats } from "./state/chats.js";
 import { NOTHING_LISTED, createConversations } from "./state/conversations.js";
 import { taken, writeDraft } from "./state/drafts.js";
 import { headline, joined } from "./state/files.js";
+import { remember } from "./state/memory.js";
 import { STARTS, choose, keepModel, modelOf, offers, relisted, withModel } from "./state/models.js";
-import { NO_SEARCH, createSearch } from "./state/search.js";
 import { stateLine } from "./state/sentences.js";
+import { fieldsOf, remembered, settingsOf } from "./state/settings.js";
 import { createStore } from "./state/store.js";
 import { createChatView } from "./ui/chatview.js";
 import { createComposer } from "./ui/composer.js";
@@ -35,10 +36,10 @@ const BUILD = document.querySelector('meta[name="tokenwire-build"]')?.getAttribu
 
 const store = createStore(/** @type {AppState} */ ({
   link: { status: "connecting", since: Date.now(), code: 0 }, away: false, draining: false, saving: true, outdated: false,
-  models: [], refusals: {}, ...NOTHING_LISTED, search: NO_SEARCH, open: null, fill: null,
+  models: [], refusals: {}, ...NOTHING_LISTED, search: { query: "", found: null, error: null }, open: null, fill: null,
+  fresh: remembered("fresh"), defaults: remembered("defaults"),
 }));
 const conversations = createConversations(store);
-const search = createSearch(store, api.search);
 
 /* The link. */
 
@@ -63,7 +64,7 @@ const link = createLink({
     onceOpen.clear();
     list();
     conversations.refresh();
-    if (store.get().search.error) search.retry();
+    if (store.get().search.error) search?.retry();
     // A page that opened without the server could not read its chat.
     if (greetings++ > 0 || chat.status === "failed") chat.refresh();
   },
@@ -131,7 +132,7 @@ function hear(event) {
       if (event.op === "items") chats.get(event.conversation_id ?? "")?.refresh(true);
       if (event.op === "updated") chats.get(event.conversation_id ?? "")?.lead(event.conversation?.active_response_id ?? null);
       if (event.op !== "deleted" || !event.conversation_id) break;
-      search.forget(event.conversation_id);
+      search?.forget(event.conversation_id);
       if (event.conversation_id === store.get().open) location.hash = "#/";
       break;
     case "tokenwire:response.started":
@@ -153,6 +154,12 @@ const chats = createChats({
   link, conversations,
   isOpen: () => store.get().link.status === "open",
   whenOpen: () => new Promise((done) => onceOpen.add(done)),
+  settings: (id) => settingsOf(store.get(), id),
+  onMade(settings) {
+    if (store.get().fresh !== settings) return;
+    remember("fresh", null);
+    store.set({ fresh: null });
+  },
   onCreated(created, id) {
     const model = created.turns.at(-1)?.model;
     if (model) choose(id, model);
@@ -264,23 +271,32 @@ const sidebar = createHistory({
     if (id === store.get().open) location.hash = "#/";
   },
 });
+/** @type {ReturnType<import("./ui/later.js").Extras["createSearch"]> | null} */
+let search = null;
 /** @type {ReturnType<import("./ui/later.js").Extras["createFinder"]> | null} */
 let finder = null;
+/** @type {ReturnType<import("./ui/later.js").Extras["createSheets"]> | null} */
+let sheets = null;
 /** @param {import("./ui/later.js").Extras} extras */
-function complete({ createAhead, createFinder, keepPage, watchDrags }) {
+function complete({ createAhead, createFinder, createSearch, createSheets, keepPage, watchDrags }) {
   if (ahead) return;
   keepPage();
   watchDrags();
   ahead = createAhead({ create: link.create, onFill: (fill) => store.set({ fill }) });
+  search = createSearch(store, api.search);
   finder = createFinder({ onLook: search.look, onMore: search.more, onRetry: search.retry });
   finder.update(store.get());
+  sheets = createSheets({ store, conversations, keys, editLast: view.editLast });
   refresh();
 }
 whenIdle(complete);
 byId("query").addEventListener("input", () => extras().then(complete, () => {}));
+for (const id of /** @type {const} */ (["settings", "keys"])) {
+  byId(id).addEventListener("click", () => extras().then((all) => (complete(all), sheets?.[id]()), () => {}));
+}
 byId("search").addEventListener("submit", (event) => event.preventDefault());
 createTheme();
-createKeys({
+const keys = createKeys({
   stop: () => {
     if (drawer.close()) return true;
     if (!chat.live) return false;
@@ -315,7 +331,7 @@ let greeting = "";
 /** What the message box may do ahead of a send. */
 function sight() {
   const state = store.get();
-  return { chat, model: modelOf(state).model, online: state.link.status === "open", fields: {}, files: composer.files, text: composer.text };
+  return { chat, model: modelOf(state).model, online: state.link.status === "open", fields: fieldsOf(settingsOf(state)), files: composer.files, text: composer.text };
 }
 
 function refresh() {
@@ -324,6 +340,7 @@ function refresh() {
   const { live } = chat;
   keepModel(choice.model);
   ahead?.look(sight());
+  sheets?.update(state, choice.model);
   picker.update(state, choice.model);
   const greets = `${choice.model?.id} ${choice.model?.tokenwire.description} ${offers(state.models).map((m) => m.id)}`;
   // Not at each tick of a download: someone may be about to press a button on it.
@@ -336,7 +353,7 @@ function refresh() {
   document.title = `${unseen ? "● " : ""}${state.open || chat.turns.length ? `${title} · ` : ""}Tokenwire`;
 }
 
-store.watch(["link", "away", "draining", "saving", "outdated", "models", "refusals", "conversations", "open", "fill"], refresh);
+store.watch(["link", "away", "draining", "saving", "outdated", "models", "refusals", "conversations", "open", "fill", "fresh", "defaults"], refresh);
 store.watch(["conversations", "open", "shelf", "lists"], (state) => sidebar.update(state));
 store.watch(["search", "open"], (state) => finder?.update(state));
 

@@ -24,6 +24,10 @@ export interface ModelInfo {
   /** What its engine does right now; shares are 0..1. */
   engine: { running: number; waiting: number; kv_cache_usage: number; prefix_cache_hit_rate: number | null; tokens_per_second: number } | null;
   context_length: number | null;
+  /** The most that its maker has an answer be. */
+  max_output_tokens?: number | null;
+  /** Its own defaults by the names of a create; null for one that wasn't loaded yet. */
+  sampling?: ChatSettings | null;
   size_bytes: number | null;
   needs_bytes: number | null;
   /** Null where nobody can say. */
@@ -316,6 +320,10 @@ export interface AppState {
   search: Search;
   /** The chat on screen: its conversation, or null for a new one. */
   open: string | null;
+  /** What a chat that isn't on the server yet was given; null: nothing. */
+  fresh: ChatSettings | null;
+  /** What new chats begin with. */
+  defaults: ChatSettings | null;
   /** Of the chat on screen; null where that isn't known. */
   fill: Fill | null;
 }

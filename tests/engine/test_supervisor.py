@@ -37,9 +37,11 @@ async def test_nothing_is_loaded_until_it_is_asked_for() -> None:
 async def test_what_a_model_can_do_is_known_for_sure_when_it_is_loaded() -> None:
     async with open_supervisor(Factory()) as supervisor:
         assert supervisor.state("a").info.capabilities == UNKNOWN
+        assert supervisor.state("a").info.sampling is None
         async with supervisor.lease("a") as engine:
             assert supervisor.state("a").info.capabilities == engine.limits.capabilities
             assert engine.limits.capabilities.tools
+            assert supervisor.state("a").info.sampling == engine.limits.defaults
 
 
 async def test_a_lease_loads_the_model_and_tells_each_stage() -> None:

@@ -26,6 +26,7 @@ function world(id = "conv_1") {
     },
     fetchChat: async () => stored,
     createChat: async () => "conv_new",
+    fields: (id) => ({ temperature: id === "conv_new" ? 1.5 : 0.5 }),
     onCreated: (chat) => made.push(chat.id),
   };
   return { chat: new Chat(id, needs), needs, sent, attached, cancelled, made, stored };
@@ -52,6 +53,20 @@ test("a new chat is made on the server before its first message", async () => {
   await settled();
   assert.deepEqual(made, ["conv_new"]);
   assert.equal(sent[0].request.conversation, "conv_new");
+  assert.equal(sent[0].request.temperature, 1.5);
+});
+
+test("the settings of a chat are said with what is asked, asked again and asked in another way", async () => {
+  const { chat, sent } = world();
+  const turn = chat.send("one", "m");
+  await settled();
+  sent[0].reader.onEvent(created("resp_1"));
+  sent[0].reader.onEvent(completed("resp_1"));
+  chat.retry(turn, "m");
+  await settled();
+  chat.edit(chat.turns[0], "uno", "m");
+  await settled();
+  assert.deepEqual(sent.map(({ request }) => request.temperature), [0.5, 0.5, 0.5]);
 });
 
 test("a stop before the chat exists sends nothing", async () => {

@@ -28,6 +28,7 @@ function world() {
     link: { create: (request, reader) => (at.sent.push({ request, reader }), handle), attach: (id, seq, reader) => (at.sent.push({ id, reader }), handle) },
     fetchChat: async () => at.stored,
     createChat: async () => "conv_new",
+    fields: () => ({ seed: 7 }),
     setLeaf: async (id, leaf) => void at.leaves.push(leaf),
     onCreated: () => {},
     onUnsaid: (_chat, text) => at.unsaid.push(text),
@@ -146,6 +147,8 @@ test("going on shows what was cut until it comes again", async () => {
   const more = at.chat.goOn(at.chat.turns[0]);
   await settled();
   assert.deepEqual([at.sent[1].request.tokenwire.continues, at.sent[1].request.input, at.chat.turns.length], ["r1", undefined, 1]);
+  // What was cut was begun with other settings, maybe.
+  assert.deepEqual([at.sent[0].request.seed, at.sent[1].request.seed], [7, undefined]);
   assert.equal(more.text, "The beg");
   at.sent[1].reader.onEvent(created("r2"));
   assert.equal(more.text, "The beg");

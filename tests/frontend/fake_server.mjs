@@ -229,8 +229,9 @@ export class Fake {
   refusesSteer = null;
   /** What was cut is not followed. */
   followsNot = false;
-  /** Refuses the next change of a chat with this sentence. */
+  /** Refuses the next change of a chat with this sentence, as one of this field. */
   refusesChange = null;
+  refusesField = null;
   /** Every change of a chat that arrived. */
   changes = [];
   /** Refuses what is asked of a model next with this sentence. */
@@ -475,7 +476,7 @@ export class Fake {
     const [, verb] = /^\/v1\/models\/(load|unload|download|cancel)$/.exec(path) ?? [];
     if (verb) return this.#tend(verb, body.model, json, missing);
     if (path === "/v1/conversations" && method === "POST" && !this.saving) return json({ error: UNSAVED }, 500);
-    if (path === "/v1/conversations" && method === "POST") return json(this.conversation(body.title ?? null));
+    if (path === "/v1/conversations" && method === "POST") return json(Object.assign(this.conversation(body.title ?? null), { settings: body.settings ?? {} }));
     if (path === "/v1/conversations") return this.#list(query, json);
     if (path === "/v1/conversations/search") return this.#search(query, json);
     const [, id, rest] = /^\/v1\/conversations\/([^/]+)(\/responses|\/cancel)?$/.exec(path) ?? [];
@@ -486,7 +487,7 @@ export class Fake {
     if (method === "POST" && this.refusesChange) {
       const message = this.refusesChange;
       this.refusesChange = null;
-      return json({ error: { message, type: "server_error", code: "not_saved", param: null } }, 500);
+      return json({ error: { message, type: "server_error", code: "not_saved", param: this.refusesField } }, 500);
     }
     if (method === "POST") {
       this.changes.push(body);

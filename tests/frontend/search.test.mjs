@@ -5,8 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { momentOf } from "../../frontend/js/state/dates.js";
-import { NO_SEARCH, createSearch } from "../../frontend/js/state/search.js";
-import { foundLine } from "../../frontend/js/state/sentences.js";
+import { NO_SEARCH, createSearch, foundLine } from "../../frontend/js/state/search.js";
 import { createStore } from "../../frontend/js/state/store.js";
 
 const settled = () => new Promise((done) => setImmediate(done));

@@ -112,6 +112,12 @@ def test_the_message_box_does_what_it_is_asked(server: Server) -> None:
 
 @pytest.mark.live
 @pytest.mark.timeout(600)
+def test_how_a_chat_is_answered_is_set_and_followed(server: Server) -> None:
+    run_node_tests("tests/page/settings.test.mjs", url=server.url, seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
 def test_two_tabs_and_a_phone_agree_after_a_minute_of_everything(server: Server) -> None:
     run_node_tests("tests/page/tabs.test.mjs", url=server.url, seconds=590)
 

@@ -191,6 +191,7 @@ class ScriptedEngines:
             path="nowhere",
             context_length=self.engine.limits.context_length,
             capabilities=self.capabilities,
+            sampling=self.engine.limits.defaults,
             size_bytes=self.size_bytes,
         )
         up = "recovering" if self.recovering else "ready"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -327,10 +328,13 @@ async def test_models_say_where_they_stand(tmp_path: Path) -> None:
 async def test_models_say_what_they_can_do(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         house.engines.capabilities = Capabilities(tools=False, structured_output=True)
+        own = {"temperature": 0.3, "max_tokens": 50}
+        house.engine.limits = replace(house.engine.limits, defaults=own)
         said = (await house.http.get("/v1/models")).json()["data"][0]["tokenwire"]
     assert (said["context_length"], said["max_output_tokens"]) == (1000, None)
     assert said["input_modalities"] == said["output_modalities"] == ["text"]
     assert said["capabilities"] == {"tools": False, "reasoning": None, "structured_output": True}
+    assert said["sampling"] == {"temperature": 0.3, "max_output_tokens": 50}
 
 
 FUNCTION = {"name": "f", "parameters": {"type": "object"}}

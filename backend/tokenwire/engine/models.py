@@ -5,7 +5,7 @@ Pure values, that every room may see. They refuse to know who changes them, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -45,9 +45,10 @@ class Transfer:
 class ModelInfo:
     """What could run, before it runs. `path` is its folder, empty while it isn't on this machine;
     `size_bytes` that of the weights; `max_output_tokens` the most that its maker has an answer be;
-    `problem` why it can never be served, `note` what to know of one that can; `keep_alive_s` how
-    long it stays loaded unused, where that was set for it; `half` what is here of one that was not
-    fetched to its end. An adapter has the id of its `base` model.
+    `sampling` its own defaults by the names of `Sampling`, None where they aren't known; `problem`
+    why it can never be served, `note` what to know of one that can; `keep_alive_s` how long it
+    stays loaded unused, where that was set for it; `half` what is here of one that was not fetched
+    to its end. An adapter has the id of its `base` model.
     """
 
     id: str
@@ -59,6 +60,7 @@ class ModelInfo:
     modalities: tuple[str, ...] = ("text",)
     context_length: int | None = None
     max_output_tokens: int | None = None
+    sampling: Mapping[str, float | int] | None = None
     capabilities: Capabilities = UNKNOWN
     size_bytes: int | None = None
     created: int = 0

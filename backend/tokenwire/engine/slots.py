@@ -213,5 +213,6 @@ def _shown(slot: Slot, info: ModelInfo) -> ModelState:
     if info.problem:
         return ModelState(info=info, phase="failed", detail=info.problem)
     if slot.alive:
-        info = replace(info, context_length=state.info.context_length)
+        own = state.info
+        info = replace(info, context_length=own.context_length, sampling=own.sampling)
     return replace(state, info=info, live=live, is_default=False)

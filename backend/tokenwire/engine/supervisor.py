@@ -265,7 +265,10 @@ class Supervisor:
         else:
             limits = slot.engine.limits
             info = replace(
-                info, context_length=limits.context_length, capabilities=limits.capabilities
+                info,
+                context_length=limits.context_length,
+                capabilities=limits.capabilities,
+                sampling=limits.defaults,
             )
             # Else it might have to go for another before those who waited for it have their turn.
             slot.promised = slot.wanted

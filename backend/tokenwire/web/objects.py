@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokenwire.engine.models import ModelState
     from tokenwire.history.values import Conversation
 
 
 JsonObject = dict[str, object]
+RENAMED: Final = {"max_tokens": "max_output_tokens"}
 
 
 def model_object(state: ModelState) -> JsonObject:
@@ -33,6 +36,7 @@ def model_object(state: ModelState) -> JsonObject:
             "engine": asdict(state.live) if state.live else None,
             "context_length": info.context_length,
             "max_output_tokens": info.max_output_tokens,
+            "sampling": _sampling(info.sampling),
             # Whatever else a model takes, text is all that is sent to it.
             "input_modalities": ["text"],
             "output_modalities": ["text"],
@@ -58,6 +62,13 @@ def _reason(state: ModelState) -> str | None:
     if state.phase in ("failed", "paused"):
         return state.detail
     return state.need.problem if state.need else None
+
+
+def _sampling(defaults: Mapping[str, float | int] | None) -> JsonObject | None:
+    """The model's own defaults by the names that they have in a create."""
+    if defaults is None:
+        return None
+    return {RENAMED.get(name, name): value for name, value in defaults.items()}
 
 
 def conversation_object(conversation: Conversation) -> JsonObject:

@@ -43,7 +43,8 @@ class ModelNotes(ModelStage, kw_only=True):
     """What this server adds to a model: where it stands, and what it can do. `reason` is why it
     can't be used as it stands: it failed, its download stopped, it doesn't fit (`fits`), it
     can never be served (`servable`). `note` is what to know of one that can: that it has no chat
-    template, for instance, and takes raw text only.
+    template, for instance, and takes raw text only. `sampling` are its own defaults, by the names
+    of a create, null before it was loaded: what is not there is neutral.
     """
 
     reason: str | None
@@ -52,6 +53,7 @@ class ModelNotes(ModelStage, kw_only=True):
     engine: EngineNumbers | None
     context_length: int | None
     max_output_tokens: int | None
+    sampling: dict[str, float] | None
     input_modalities: list[str]
     output_modalities: list[str]
     modalities: list[str]

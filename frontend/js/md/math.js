@@ -2,6 +2,7 @@
  * Typesets formulas when the page has time for it, a few milliseconds at once. What was set is kept, so that
  * a formula in a text that is still being written is set once. It refuses to know TeX.
  */
+import { wake } from "../styles.js";
 import { sourceOf } from "./formula.js";
 
 /** A longer one stays as it was typed. */
@@ -47,16 +48,9 @@ function later() {
 /** @param {() => void} task */
 const whenIdle = (task) => ("requestIdleCallback" in globalThis ? requestIdleCallback(task, { timeout: 200 }) : setTimeout(task, 20));
 
-/** The style sheet is in the page, asleep. Without it or its font a formula is less fair, no more. */
+/** Without its font a formula is less fair, no more. */
 async function styles() {
-  const link = /** @type {HTMLLinkElement | null} */ (document.getElementById("math-styles"));
-  if (!link?.disabled) return;
-  const loaded = new Promise((done) => {
-    link.addEventListener("load", done, { once: true });
-    link.addEventListener("error", done, { once: true });
-  });
-  link.disabled = false;
-  await loaded;
+  await wake("math-styles");
   await document.fonts.load("1em 'Page Math'").catch(() => {});
 }
 

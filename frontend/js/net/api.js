@@ -8,11 +8,12 @@
 const LIMIT_MS = 20_000;
 
 export class ApiError extends Error {
-  /** @param {number} status 0: the server was not reached @param {string | null} code @param {string} message */
-  constructor(status, code, message) {
+  /** @param {number} status 0: the server was not reached @param {string | null} code @param {string} message @param {string} [param] the field that it is about */
+  constructor(status, code, message, param) {
     super(message);
     this.status = status;
     this.code = code;
+    this.param = param;
   }
 }
 
@@ -37,7 +38,7 @@ async function request(method, path, body, extra) {
   const json = await response.json().catch(() => null);
   if (response.ok) return json;
   const error = json?.error ?? {};
-  throw new ApiError(response.status, error.code ?? null, error.message ?? `The server answered ${response.status}.`);
+  throw new ApiError(response.status, error.code ?? null, error.message ?? `The server answered ${response.status}.`, error.param);
 }
 
 /** @param {string} id */
@@ -49,8 +50,8 @@ export const api = {
   /** @param {string} query @param {string | null} after @returns {Promise<{data: import("../types").Hit[], has_more: boolean, last_cursor: string | null}>} */
   search: (query, after) =>
     request("GET", `/v1/conversations/search?limit=20&q=${encodeURIComponent(query)}${after ? `&after=${encodeURIComponent(after)}` : ""}`),
-  /** @returns {Promise<Conversation>} */
-  createConversation: () => request("POST", "/v1/conversations", {}),
+  /** @param {Partial<Conversation>} fields @returns {Promise<Conversation>} */
+  createConversation: (fields) => request("POST", "/v1/conversations", fields),
   /** @param {string} id @returns {Promise<Conversation>} */
   conversation: (id) => request("GET", chat(id)),
   /** @param {string} id @param {Partial<Conversation>} fields @returns {Promise<Conversation>} */

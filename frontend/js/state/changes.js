@@ -51,6 +51,8 @@ export function createChanges({ keep, drop, find, asked, going, changing }) {
     pin: (row, pinned) => change(row, { pinned }),
     /** @param {Conversation} row @param {boolean} archived */
     archive: (row, archived) => change(row, { archived }),
+    /** @param {Conversation} row @param {import("../types").ChatSettings} settings all of them */
+    settle: (row, settings) => change(row, { settings }),
     /** Ends whatever is being answered in it. @param {Conversation} row */
     async stop(row) {
       await asked(row.id, api.stop(row.id), { running: false });

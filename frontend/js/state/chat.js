@@ -14,10 +14,12 @@ import { leafThrough, pathTo } from "./tree.js";
  *   attach: ReturnType<typeof import("../net/link.js").createLink>["attach"] }} Link */
 /** Called with a turn when that turn changed, without one when the list or the loading state did.
  *  @typedef {(turn: Turn | null, change: Change) => void} Watcher */
-/** @typedef {{
+/** `fields`: what the settings of a chat have each create say.
+ *  @typedef {{
  *   link: Link,
  *   fetchChat: (id: string) => Promise<{entries: import("../types").Entry[], leaf: string | null}>,
  *   createChat: () => Promise<string>,
+ *   fields: (id: string | null) => Record<string, unknown>,
  *   setLeaf: (id: string, leaf: string) => Promise<unknown>,
  *   onCreated: (chat: Chat) => void,
  *   onUnsaid: (chat: Chat, text: string) => void,
@@ -254,6 +256,7 @@ export class Chat {
     const { model, key: idempotency_key, continues } = turn;
     if (continues) return { model, tokenwire: { idempotency_key, continues } };
     return {
+      ...this.#needs.fields(this.id),
       model,
       conversation: this.id,
       // Named also where there is none: left out, a second send would be taken to continue the first.

@@ -4,11 +4,15 @@
  */
 import { ApiError, api } from "../net/api.js";
 import { Chat } from "./chat.js";
+import { fieldsOf } from "./settings.js";
 
-/** @typedef {{
+/** `onMade` hears of the settings that a new conversation was made with.
+ *  @typedef {{
  *   link: import("./chat.js").Link,
  *   conversations: ReturnType<typeof import("./conversations.js").createConversations>,
  *   isOpen: () => boolean, whenOpen: () => Promise<void>,
+ *   settings: (id: string | null) => import("../types").ChatSettings,
+ *   onMade: (settings: import("../types").ChatSettings) => void,
  *   onCreated: (chat: Chat, id: string) => void,
  *   onUnsaid: (chat: Chat, text: string) => void,
  * }} Parts */
@@ -16,7 +20,7 @@ import { Chat } from "./chat.js";
 const MOMENT_MS = 1_000;
 
 /** @param {Parts} parts */
-export function createChats({ link, conversations, isOpen, whenOpen, onCreated, onUnsaid }) {
+export function createChats({ link, conversations, isOpen, whenOpen, settings, onMade, onCreated, onUnsaid }) {
   /** @type {Map<string, Chat>} */
   const chats = new Map();
 
@@ -30,8 +34,10 @@ export function createChats({ link, conversations, isOpen, whenOpen, onCreated, 
   async function createChat() {
     for (;;) {
       try {
-        const conversation = await api.createConversation();
+        const given = settings(null);
+        const conversation = await api.createConversation({ settings: given });
         conversations.put([conversation]);
+        onMade(given);
         return conversation.id;
       } catch (error) {
         if (!(error instanceof ApiError) || error.status !== 0) throw error;
@@ -46,6 +52,7 @@ export function createChats({ link, conversations, isOpen, whenOpen, onCreated, 
 
   const needs = {
     link, fetchChat, createChat, onUnsaid,
+    fields: (/** @type {string | null} */ id) => fieldsOf(settings(id)),
     setLeaf: conversations.lead,
     onCreated(/** @type {Chat} */ chat) {
       if (!chat.id) return;

@@ -3,7 +3,7 @@
  * what is asked before. Pure: a model in, words out.
  */
 import { isLoaded, shortName } from "./models.js";
-import { contextOf, partOf, sentence, sizeOf, stageOf, transferOf } from "./sentences.js";
+import { partOf, sentence, sizeOf, stageOf, transferOf } from "./sentences.js";
 
 /** @typedef {import("../types").Model} Model */
 /** @typedef {import("../types").ModelInfo} ModelInfo */
@@ -164,4 +164,10 @@ export function newsOf({ tokenwire: before }, { id, tokenwire: after }) {
     case "failed": return `${name} could not be loaded. ${after.reason ?? ""}`.trim();
     default: return null;
   }
+}
+
+/** @param {number | null} tokens */
+export function contextOf(tokens) {
+  if (!tokens) return "";
+  return tokens >= 1024 ? `${Math.round(tokens / 1024)}k context` : `${tokens} context`;
 }

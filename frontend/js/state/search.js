@@ -69,3 +69,9 @@ export function createSearch(store, find) {
     },
   };
 }
+
+/** How much a search has found, if anything. @param {NonNullable<Search["found"]>} found */
+export function foundLine({ hits, next }) {
+  if (next) return `More than ${hits.length} results`;
+  return hits.length === 1 ? "1 result" : `${hits.length} results`;
+}

@@ -202,12 +202,6 @@ export function meta(turn) {
   ].filter(Boolean).join(" · ");
 }
 
-/** How much a search has found, if anything. @param {NonNullable<import("../types").Search["found"]>} found */
-export function foundLine({ hits, next }) {
-  if (next) return `More than ${hits.length} results`;
-  return hits.length === 1 ? "1 result" : `${hits.length} results`;
-}
-
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
 /** @param {number | null} bytes */
@@ -243,10 +237,4 @@ function leftOf(seconds) {
   if (seconds < 55) return `${Math.max(5, Math.ceil(seconds / 5) * 5)} s left`;
   if (seconds < 5_700) return `${Math.max(1, Math.round(seconds / 60))} min left`;
   return `${Math.round(seconds / 3_600)} h left`;
-}
-
-/** @param {number | null} tokens */
-export function contextOf(tokens) {
-  if (!tokens) return "";
-  return tokens >= 1024 ? `${Math.round(tokens / 1024)}k context` : `${tokens} context`;
 }

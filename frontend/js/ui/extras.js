@@ -4,9 +4,11 @@
  */
 export { keepPage } from "../net/worker.js";
 export { detailsOf } from "../state/details.js";
+export { createSearch } from "../state/search.js";
 export { createAhead } from "./ahead.js";
 export { createEditBox } from "./editbox.js";
 export { choose, offer, takeIn, tellRefused, watchDrags } from "./intake.js";
 export { createModelList } from "./modellist.js";
 export { createRowActs } from "./rowacts.js";
 export { createFinder } from "./search.js";
+export { createSheets } from "./sheets.js";

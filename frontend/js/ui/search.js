@@ -4,10 +4,11 @@
  * apart from the page.
  */
 import { momentOf } from "../state/dates.js";
-import { foundLine } from "../state/sentences.js";
+import { foundLine } from "../state/search.js";
 import { announce } from "./announce.js";
 import { arrange, byId, composing, h, setAttribute, walk } from "./dom.js";
 import { UNTITLED } from "./history.js";
+import { APPLE } from "./keysheet.js";
 import { createMore } from "./more.js";
 
 /** @typedef {import("../types").AppState} AppState */
@@ -16,7 +17,6 @@ import { createMore } from "./more.js";
 
 /** @type {Record<string, string>} */
 const SPEAKERS = { user: "You", assistant: "The model" };
-const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** @param {Hooks} hooks */
 export function createFinder(hooks) {
