@@ -220,6 +220,8 @@ test("what could not be saved is told by the button once the sheet is closed, an
   await hide(page);
   await seen(page.getByRole("button", { name: "Settings of this chat, changed" }));
   assert.deepEqual(row.settings, { seed: 6 });
+  // What is typed and left at once is said once.
+  assert.deepEqual(fake.changes, [{ settings: { seed: 6 } }]);
 });
 
 test("another tab and another device follow, and take nothing from what is being typed", async (t) => {

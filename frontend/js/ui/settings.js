@@ -37,6 +37,8 @@ export function createSettings({ store, conversations, keys }) {
     h("div", { class: "sheet-body" }, bar.node, h("section", { "aria-label": "Settings" }, ...first.map((row) => row.node), more)),
     h("div", { class: "sheet-foot" }, said, note, h("div", { class: "sheet-acts" }, reset, adopt)));
   let timer = setTimeout(() => {}, 0);
+  /** What is on its way to the server, in words that two of the same share. */
+  let sending = "";
   /** Something that was typed is not kept. */
   let unsaved = false;
   /** @type {{ open: string | null, model: Model | null }} */
@@ -72,14 +74,19 @@ export function createSettings({ store, conversations, keys }) {
     clearTimeout(timer);
     for (const row of rows) row.judge();
     const typed = rows.flatMap((row) => (row.news ? [{ row, ...row.news }] : []));
-    if (!typed.length) return;
+    const words = JSON.stringify(typed.map(({ row, text }) => [row.name, text]));
+    // A field is left before its sheet is closed.
+    if (!typed.length || words === sending) return;
+    sending = words;
     const next = { ...tuning.now, ...Object.fromEntries(typed.map(({ row, value }) => [row.name, value])) };
     try {
       await tuning.change(next);
+      if (sending === words) sending = "";
       for (const { row, text } of typed) row.settled(text);
       say("");
       mark(false);
     } catch (error) {
+      if (sending === words) sending = "";
       mark(true);
       const { param, message } = /** @type {import("../net/api.js").ApiError} */ (error);
       const refused = rows.find((row) => param === `settings.${row.name}`);
