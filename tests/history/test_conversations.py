@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
 from tokenwire.history.conversations import listed
-from tokenwire.history.values import Conversation, UnknownResponse, UnknownUser, Which
+from tokenwire.history.values import Conversation, Part, UnknownResponse, UnknownUser, Which
 
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ async def test_a_stranger_finds_no_conversation(store: Store, new: New) -> None:
     await store.create_conversation("ann", "c1", title=None, metadata={})
     await store.begin(new("r1", conversation_id="c1"))
     assert await store.conversation("bob", "c1") is None
-    assert await store.conversation_responses("bob", "c1") is None
+    assert await store.conversation_responses("bob", "c1", Part()) is None
     assert await store.update_conversation("bob", "c1", title="Stolen") is None
     assert not await store.delete_conversation("bob", "c1")
     assert await store.conversations("bob", limit=10, after=None) == ([], None)
@@ -220,16 +220,53 @@ async def test_all_branches_of_a_conversation_are_read_oldest_first(
     store: Store, new: New, ended: End
 ) -> None:
     await store.create_conversation("ann", "c1", title=None, metadata={})
-    assert await store.conversation_responses("ann", "c1") == []
+    assert await store.conversation_responses("ann", "c1", Part()) == ([], False)
     for name, parent in (("a", None), ("b", "a"), ("c", "a")):
         await store.begin(new(name, conversation_id="c1", previous_response_id=parent))
     await store.begin(new("elsewhere"))
     await store.finish(ended("a"))
-    assert await store.conversation_responses("ann", "c1") == [
-        (ended("a").resource, list(new("a").input)),
-        (new("b").resource | {"output": []}, list(new("b").input)),
-        (new("c").resource | {"output": []}, list(new("c").input)),
-    ]
+    assert await store.conversation_responses("ann", "c1", Part()) == (
+        [
+            (ended("a").resource, list(new("a").input)),
+            (new("b").resource | {"output": []}, list(new("b").input)),
+            (new("c").resource | {"output": []}, list(new("c").input)),
+        ],
+        False,
+    )
+
+
+async def test_what_was_said_is_read_in_parts_from_either_end(
+    store: Store, new: New, ended: End
+) -> None:
+    await store.create_conversation("ann", "c1", title=None, metadata={})
+    for name in ("a", "b", "c", "d", "e"):
+        await store.begin(new(name, conversation_id="c1"))
+        await store.finish(ended(name))
+        # What is said elsewhere meanwhile is in no part.
+        await store.begin(new(f"{name}_elsewhere"))
+
+    async def part(
+        limit: int | None, after: str | None, *, oldest_first: bool = False
+    ) -> tuple[list[str], bool]:
+        found = await store.conversation_responses("ann", "c1", Part(limit, after, oldest_first))
+        assert found is not None
+        for resource, asked in found[0]:
+            name = str(resource["id"])
+            assert (resource, asked) == (ended(name).resource, list(new(name).input))
+        return [str(resource["id"]) for resource, _ in found[0]], found[1]
+
+    assert await part(2, None) == (["e", "d"], True)
+    assert await part(2, "d") == (["c", "b"], True)
+    assert await part(2, "b") == (["a"], False)
+    assert await part(1, "b") == (["a"], False)
+    assert await part(5, None) == (["e", "d", "c", "b", "a"], False)
+    assert await part(None, "c") == (["b", "a"], False)
+    assert await part(2, "a") == ([], False)
+    assert await part(2, None, oldest_first=True) == (["a", "b"], True)
+    assert await part(9, "b", oldest_first=True) == (["c", "d", "e"], False)
+    for stranger in ("a_elsewhere", "nobody"):
+        with pytest.raises(UnknownResponse):
+            await part(2, stranger)
 
 
 async def pages(store: Store, limit: int) -> list[list[str]]:

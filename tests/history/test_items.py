@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.database import assert_sound
-from tokenwire.history.values import Exchange, JsonObject, StillRunning, UnknownConversation
+from tokenwire.history.values import (
+    Exchange,
+    JsonObject,
+    Part,
+    StillRunning,
+    UnknownConversation,
+)
 
 
 if TYPE_CHECKING:
@@ -48,7 +54,8 @@ async def test_a_conversation_begins_with_what_it_is_given(store: Store) -> None
     assert (made.title, made.active_response_id, made.running) == ("First", "g2", False)
     assert made.model is None
     assert await ids(store) == ["in_g1", "out_g1", "in_g2", "out_g2"]
-    (first, asked), (second, _) = await store.conversation_responses("ann", "c1") or []
+    found, _ = await store.conversation_responses("ann", "c1", Part()) or ([], False)
+    (first, asked), (second, _) = found
     assert (first["previous_response_id"], second["previous_response_id"]) == (None, "g1")
     assert (first["status"], first["output"]) == ("completed", list(exchange("g1").output))
     assert asked == list(exchange("g1", "First").input)

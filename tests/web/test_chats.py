@@ -166,6 +166,47 @@ async def test_all_that_is_answered_in_a_conversation_is_stopped_at_once(tmp_pat
         assert error_of(gone) == (404, "conversation_not_found", "conversation")
 
 
+async def test_what_was_said_is_read_in_pages(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        made = await post(house, "/v1/conversations", {})
+        path = f"/v1/conversations/{made['id']}/responses"
+        body = {"conversation": made["id"]}
+        said = [await post(house, "/v1/responses", body | {"input": f"{n}"}) for n in range(5)]
+        names = [each["id"] for each in said]
+
+        async def page(query: str) -> Json:
+            return (await house.http.get(f"{path}?{query}")).json()
+
+        whole = await page("")
+        assert [each["response"] for each in whole["data"]] == said
+        assert (whole["has_more"], whole["first_id"], whole["last_id"]) == (
+            False,
+            names[0],
+            names[-1],
+        )
+        newest = await page("order=desc&limit=2")
+        assert newest["data"] == whole["data"][:2:-1]
+        assert (newest["has_more"], newest["last_id"]) == (True, names[3])
+        older = await page(f"order=desc&limit=100&after={newest['last_id']}")
+        assert older["data"] == whole["data"][2::-1]
+        assert (older["has_more"], older["last_id"]) == (False, names[0])
+        assert await page(f"limit=3&after={names[4]}") == {
+            "object": "list",
+            "data": [],
+            "first_id": None,
+            "last_id": None,
+            "has_more": False,
+        }
+        for query, field in (
+            ("limit=0", "limit"),
+            ("limit=101", "limit"),
+            ("order=up", "order"),
+            ("after=resp_no", "after"),
+        ):
+            refused = await house.http.get(f"{path}?{query}")
+            assert error_of(refused) == (400, "invalid_request", field)
+
+
 async def test_other_tabs_hear_of_every_change(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house, house.connect(page=True) as socket:
         made = await post(house, "/v1/conversations", {})

@@ -1,4 +1,4 @@
-"""The SQL of conversations: make, list in pages, change, delete, read with all that was said.
+"""The SQL of conversations: make, list in pages, change, delete.
 
 Each function is one step of a transaction that its caller has opened. It refuses to know threads
 and loops.
@@ -6,7 +6,6 @@ and loops.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,7 +25,7 @@ from sqlalchemy import (
 )
 
 from tokenwire.history.cursors import cursor_at, position
-from tokenwire.history.tables import conversation, is_running, item, response, user
+from tokenwire.history.tables import conversation, is_running, response, user
 from tokenwire.history.trees import delete_below_conversation
 from tokenwire.history.values import Conversation, JsonObject, UnknownResponse, UnknownUser
 
@@ -77,17 +76,6 @@ _is_untitled = (
 _UNTITLED = select(exists().where(*_is_untitled))
 _SETTLE = update(conversation).where(*_is_untitled)
 _DELETE = delete(conversation).where(conversation.c.pk == bindparam("which"))
-_RESPONSES = (
-    select(response.c.pk, response.c.resource)
-    .where(response.c.conversation_pk == bindparam("which"))
-    .order_by(response.c.pk)
-)
-_ITEMS = (
-    select(item.c.response_pk, item.c.direction, item.c.data)
-    .join(response, response.c.pk == item.c.response_pk)
-    .where(response.c.conversation_pk == bindparam("which"))
-    .order_by(item.c.response_pk, item.c.idx)
-)
 
 
 def create(
@@ -187,21 +175,6 @@ def delete_conversation(connection: Connection, user_id: str, conversation_id: s
     delete_below_conversation(connection, found.pk)
     connection.execute(_DELETE, {"which": found.pk})
     return True
-
-
-def responses(
-    connection: Connection, user_id: str, conversation_id: str
-) -> list[tuple[JsonObject, list[JsonObject]]] | None:
-    found = connection.execute(_ONE, _asked(user_id, conversation_id)).one_or_none()
-    if found is None:
-        return None
-    items: defaultdict[tuple[int, str], list[JsonObject]] = defaultdict(list)
-    for row in connection.execute(_ITEMS, {"which": found.pk}):
-        items[row.response_pk, row.direction].append(row.data)
-    return [
-        (row.resource | {"output": items[row.pk, "out"]}, items[row.pk, "in"])
-        for row in connection.execute(_RESPONSES, {"which": found.pk})
-    ]
 
 
 @cache

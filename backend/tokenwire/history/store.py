@@ -18,6 +18,7 @@ from tokenwire.history import (
     conversations,
     cut,
     database,
+    exchanges,
     given,
     items,
     journal,
@@ -34,10 +35,12 @@ from tokenwire.history.values import (
     Cut,
     Ended,
     Exchange,
+    ExchangePage,
     Fields,
     Hit,
     JsonObject,
     NewResponse,
+    Part,
     ReadFailed,
     SaveFailed,
     Spoken,
@@ -72,7 +75,6 @@ class Store:
     @classmethod
     async def open(cls, path: Path) -> Store:
         """Open the database file `path`; make it, with its folder, if it is not there.
-
         Raises `DatabaseInUse`, `SchemaTooNew`, or another `CannotOpen`.
         """
         lock = await asyncio.to_thread(database.prepare, path)
@@ -112,7 +114,6 @@ class Store:
 
     async def finish(self, ended: Ended) -> None:
         """Store how a response ended, before its terminal event is seen; its journal goes.
-
         Only the first end counts; the end of a deleted response is dropped. Raises `SaveFailed`.
         """
         done = self._rows.without(ended.id)
@@ -212,7 +213,6 @@ class Store:
     ) -> tuple[list[Conversation], str | None]:
         """A page of at most `limit` (> 0), the last changed first, and the cursor of the next page,
         which is None on the last one. `after`: a cursor, or the id of a conversation.
-
         Raises `ValueError` for what is neither.
         """
         return await self._read(lambda c: conversations.page(c, user_id, limit, after, which))
@@ -282,10 +282,10 @@ class Store:
         )
 
     async def conversation_responses(
-        self, user_id: str, conversation_id: str
-    ) -> list[tuple[JsonObject, list[JsonObject]]] | None:
-        """(Response resource with its output, input items) of every branch, oldest first."""
-        return await self._read(lambda c: conversations.responses(c, user_id, conversation_id))
+        self, user_id: str, conversation_id: str, part: Part
+    ) -> ExchangePage | None:
+        """Of every branch, as they were begun. Raises `UnknownResponse` (its `after`)."""
+        return await self._read(lambda c: exchanges.part_of(c, user_id, conversation_id, part))
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         try:

@@ -133,6 +133,19 @@ class Which:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Which of a conversation's responses: so many (None: all) after the response `after`."""
+
+    limit: int | None = None
+    after: str | None = None
+    oldest_first: bool = True
+
+
+# Each a response's JSON with its output, and its input items; and whether more follow.
+ExchangePage: TypeAlias = tuple[list[tuple[JsonObject, list[JsonObject]]], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A piece of a snippet. `match`: it is what was looked for."""
 

@@ -15,7 +15,7 @@ from quart import Quart, Response, request
 from tokenwire.errors import InvalidRequest
 from tokenwire.generation.ids import new_id
 from tokenwire.history.search import words_of
-from tokenwire.history.values import UnknownResponse, Which
+from tokenwire.history.values import Part, UnknownResponse, Which
 from tokenwire.web.items import Given, exchanges_of, known
 from tokenwire.web.objects import JsonObject, conversation_object
 from tokenwire.web.reply import (
@@ -127,10 +127,7 @@ class ConversationsDoor:
         try:
             found = await self._store.update_conversation(self._user_id, conversation_id, **changes)
         except UnknownResponse as error:
-            raise InvalidRequest(
-                f"There is no response {error.id!r} in this conversation.",
-                param="active_response_id",
-            ) from error
+            raise _no_response(error, "active_response_id") from error
         updated = conversation_object(known(found, conversation_id))
         self._hub.conversation_changed(self._user_id, conversation_id, "updated")
         return json_response(updated)
@@ -150,10 +147,19 @@ class ConversationsDoor:
         )
 
     async def turns(self, conversation_id: str) -> Response:
-        found = await self._store.conversation_responses(self._user_id, conversation_id)
-        pairs = known(found, conversation_id)
+        part = Part(
+            limit=query_int("limit", 0, low=1, high=100) or None,
+            after=request.args.get("after") or None,
+            oldest_first=query_oldest_first("asc"),
+        )
+        try:
+            found = await self._store.conversation_responses(self._user_id, conversation_id, part)
+        except UnknownResponse as error:
+            raise _no_response(error, "after") from error
+        pairs, more = known(found, conversation_id)
         data: list[JsonObject] = [{"response": made, "input": items} for made, items in pairs]
-        return json_response(list_object(data, more=False))
+        ends = list_object([made for made, _ in pairs], more=more)
+        return json_response(ends | {"data": data})
 
 
 def install(app: Quart, parts: Parts) -> None:
@@ -181,6 +187,10 @@ def _changes(fields: ConversationUpdate) -> Changes:
     if "settings" in changes:
         changes["settings"] = _kept(fields.settings or None)
     return cast("Changes", changes)
+
+
+def _no_response(error: UnknownResponse, param: str) -> InvalidRequest:
+    return InvalidRequest(f"There is no response {error.id!r} in this conversation.", param=param)
 
 
 def _kept(settings: ChatSettings | None) -> JsonObject:

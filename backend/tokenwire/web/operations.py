@@ -42,6 +42,7 @@ from tokenwire.web.parameters import (
     LIMIT_20,
     LIMIT_40,
     ORDER,
+    PART,
     PINNED,
     STARTING_AFTER,
     WORDS,
@@ -221,7 +222,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "GET /v1/conversations/{conversation_id}/responses": Operation(
         summary="List the responses of a conversation, in all its branches, with their input.",
         answers={200: answers.ExchangePage},
-        errors=(ConversationNotFound,),
+        parameters=PART,
+        errors=IN_CONVERSATION,
     ),
     "GET /v1/conversations/{conversation_id}/items": Operation(
         summary="List what was said on the way to the head.",

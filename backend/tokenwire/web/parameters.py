@@ -32,6 +32,11 @@ ORDER: Final = Parameter(
     "order", {"enum": ["asc", "desc"], "default": "desc"}, "asc: the oldest first."
 )
 AFTER: Final = Parameter("after", {"type": "string"}, "The last id of the page before.")
+PART: Final = (
+    Parameter("limit", {**_LIMIT}, "How many at most; all, if it is left out."),
+    Parameter("order", {"enum": ["asc", "desc"], "default": "asc"}, "desc: the newest first."),
+    AFTER,
+)
 CURSOR: Final = Parameter(
     "after", {"type": "string"}, "`last_cursor` of the page before, or its last id."
 )

@@ -92,9 +92,9 @@ def query_int(name: str, default: int, *, low: int, high: int) -> int:
     return value
 
 
-def query_oldest_first() -> bool:
-    """Whether `order` is asc; it is desc unless it is said. Raises InvalidRequest."""
-    return _query_word("order", "desc", "asc") == "asc"
+def query_oldest_first(default: str = "desc") -> bool:
+    """Whether `order` is asc. Raises InvalidRequest."""
+    return _query_word("order", default, "asc", "desc") == "asc"
 
 
 def query_filter(name: str, default: str) -> bool | None:
