@@ -1,9 +1,9 @@
 /**
  * What a finished code block can do: be copied, be wrapped on a narrow screen, have colours.
  */
-import { colour } from "../md/highlight.js";
 import { copyFrom } from "./copy.js";
 import { h, icon, setAttribute } from "./dom.js";
+import { withExtras } from "./later.js";
 
 /** @param {HTMLElement} figure */
 export function finishCode(figure) {
@@ -20,5 +20,6 @@ export function finishCode(figure) {
     wrap.setAttribute("aria-pressed", String(wrapped));
   });
   caption.append(wrap, copy);
-  colour(figure);
+  // Without them it is code all the same.
+  withExtras(({ colour }) => colour(figure));
 }

@@ -10,17 +10,25 @@ const IDLE_MS = 1_000;
 
 /** @type {Promise<Extras> | null} */
 let coming = null;
+/** @type {Extras | null} */
+let there = null;
 
 /** @returns {Promise<Extras>} */
 export function extras() {
-  coming ??= import("./extras.js").catch((error) => {
+  coming ??= import("./extras.js").then((extras) => (there = extras), (error) => {
     coming = null;
     throw error;
   });
   return coming;
 }
 
+/** What is fair, and not needed: without them it is left undone; once they are there it is done at once. @param {(extras: Extras) => unknown} use */
+export function withExtras(use) {
+  if (there) use(there);
+  else extras().then(use, () => {});
+}
+
 /** @template T @param {(extras: Extras) => T} use what to do with them once they are there */
 export function whenIdle(use) {
-  setTimeout(() => extras().then(use, () => {}), IDLE_MS);
+  setTimeout(() => withExtras(use), IDLE_MS);
 }

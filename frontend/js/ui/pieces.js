@@ -6,7 +6,7 @@ import { createStream } from "../md/stream.js";
 import { lasting } from "../state/sentences.js";
 import { finishCode } from "./code.js";
 import { h, icon, setAttribute, setText } from "./dom.js";
-import { finishFormula } from "./formula.js";
+import { withExtras } from "./later.js";
 
 /** @typedef {import("../types").Piece} Piece */
 /** `live`: more of the answer is to come. `result`: what the tool gave back.
@@ -16,6 +16,9 @@ import { finishFormula } from "./formula.js";
 export const viewOf = (piece) => VIEWS[piece.kind]();
 
 const VIEWS = { text: textView, thought: thoughtView, call: callView };
+
+/** @param {HTMLElement} formula */
+const finishFormula = (formula) => withExtras((extras) => extras.finishFormula(formula));
 
 /** Markdown that grows. @param {HTMLElement} node */
 function growing(node) {
