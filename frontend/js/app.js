@@ -129,14 +129,14 @@ function hear(event) {
       break;
     case "tokenwire:conversation.changed":
       conversations.changed(event);
-      if (event.op === "items") chats.get(event.conversation_id ?? "")?.refresh(true);
+      if (event.op === "items") chats.get(event.conversation_id ?? "")?.refresh({ edited: true });
       if (event.op === "updated") chats.get(event.conversation_id ?? "")?.lead(event.conversation?.active_response_id ?? null);
       if (event.op !== "deleted" || !event.conversation_id) break;
       search?.forget(event.conversation_id);
       if (event.conversation_id === store.get().open) location.hash = "#/";
       break;
     case "tokenwire:response.started":
-      chats.get(event.conversation_id ?? "")?.refresh();
+      chats.get(event.conversation_id ?? "")?.refresh({ added: true });
       break;
     case "tokenwire:saving.changed":
       store.set({ saving: event.saving !== false });

@@ -193,7 +193,7 @@ test("what was deleted elsewhere goes from here too, and what is being written s
   const shown = () => chat.turns.map((t) => [t.prompt, t.text]);
   await chat.refresh();
   assert.deepEqual(shown(), [["one", "kept"], ["two", "live"]]);
-  await chat.refresh(true);
+  await chat.refresh({ edited: true });
   assert.deepEqual(shown(), [["", "kept"], ["two", "live"]]);
   assert.equal(attached.length, 1);
 });
@@ -225,6 +225,67 @@ test("a response in another branch is shown, and its branch stays until somethin
   stored.leaf = "resp_3";
   await chat.refresh();
   assert.deepEqual(shown(), ["resp_1", "resp_3"]);
+});
+
+/** A chat of five, of which the newest two come first and the rest when it is let. */
+function parted() {
+  const at = world();
+  const entry = (n) => ({ response: response(`resp_${n}`, { created_at: n, previous_response_id: n > 1 ? `resp_${n - 1}` : null }), input: [] });
+  const all = { entries: [5, 4, 3, 2, 1].map(entry), leaf: "resp_5" };
+  const asked = [];
+  at.needs.fetchChat = async (_, how = {}) => {
+    asked.push(how);
+    how.onPart?.({ ...all, entries: all.entries.slice(0, 2) });
+    await new Promise((done) => { at.release = done; });
+    return all;
+  };
+  return { ...at, all, asked, entry, shown: () => at.chat.turns.map((t) => t.id), let: async () => (at.release(), settled()) };
+}
+
+test("the newest of a chat is shown first, and what came before it is put above what was said meanwhile", async () => {
+  const { chat, sent, shown, let: release } = parted();
+  chat.load();
+  assert.deepEqual([chat.status, shown()], ["ready", ["resp_4", "resp_5"]]);
+  const [fourth] = chat.turns;
+  chat.send("six", "m");
+  await settled();
+  sent[0].reader.onEvent(created("resp_6"));
+  await release();
+  assert.deepEqual(shown(), ["resp_1", "resp_2", "resp_3", "resp_4", "resp_5", "resp_6"]);
+  assert.equal(chat.turns[3], fourth);
+  assert.equal(sent[0].request.previous_response_id, "resp_5");
+});
+
+test("a response that was looked for is waited for, with the branch that it is in", async () => {
+  const { chat, shown, let: release } = parted();
+  chat.hold("resp_2");
+  assert.deepEqual([chat.status, shown()], ["loading", []]);
+  await release();
+  assert.deepEqual([chat.status, shown()], ["ready", ["resp_1", "resp_2", "resp_3", "resp_4", "resp_5"]]);
+});
+
+test("the head of a chat is waited for, where it is not among the newest", async () => {
+  const { chat, all, shown, let: release } = parted();
+  all.leaf = "resp_3";
+  chat.load();
+  assert.deepEqual([chat.status, shown()], ["loading", []]);
+  await release();
+  assert.deepEqual([chat.status, shown()], ["ready", ["resp_1", "resp_2", "resp_3"]]);
+});
+
+test("who looks for what is new hands over what is known, once that is all", async () => {
+  const { chat, asked, shown, all, entry, let: release } = parted();
+  chat.load();
+  chat.refresh({ added: true });
+  assert.deepEqual(asked[1].known, []);
+  await release();
+  assert.deepEqual(shown(), ["resp_1", "resp_2", "resp_3", "resp_4", "resp_5"]);
+  all.entries = [entry(6), ...all.entries];
+  all.leaf = "resp_6";
+  chat.refresh({ added: true });
+  assert.equal(asked[2].known.length, 5);
+  await release();
+  assert.deepEqual(shown(), ["resp_1", "resp_2", "resp_3", "resp_4", "resp_5", "resp_6"]);
 });
 
 test("a branch that can't be read is shown when it can, and keeps what is sent meanwhile", async () => {

@@ -219,6 +219,12 @@ export class Fake {
   /** Every query that was looked for, once a page. */
   searches = [];
   saving = true;
+  /** Where each page of a chat that was asked for begins. */
+  pages = [];
+  /** What came before the newest exchanges is told when this is done. */
+  older = Promise.resolve();
+  /** It can't be read. */
+  losesOlder = false;
   /** What was asked of models: "load Qwen/Qwen3-0.6B". */
   tended = new Waiter();
   build = buildId();
@@ -483,7 +489,7 @@ export class Fake {
     const row = this.conversations.get(id);
     if (!row) return missing();
     if (rest === "/cancel") return json(this.#stop(row));
-    if (rest) return json({ object: "list", data: [...this.answers.values()].filter((a) => a.request.conversation === id).map((a) => ({ response: this.#kept(a), input: a.input })) });
+    if (rest) return this.#exchanges(id, query, json);
     if (method === "POST" && this.refusesChange) {
       const message = this.refusesChange;
       this.refusesChange = null;
@@ -500,6 +506,18 @@ export class Fake {
       return json({ id, object: "conversation.deleted", deleted: true });
     }
     return json(row);
+  }
+
+  /** Page by page; those after the first come when the test lets them. */
+  async #exchanges(id, query, json) {
+    this.pages.push(query.get("after"));
+    if (query.get("after")) await this.older;
+    const all = [...this.answers.values()].filter((a) => a.request.conversation === id).map((a) => ({ response: this.#kept(a), input: a.input }));
+    if (query.get("order") === "desc") all.reverse();
+    const from = all.findIndex((e) => e.response.id === query.get("after")) + 1;
+    const data = all.slice(from, from + Number(query.get("limit") ?? all.length));
+    if (this.losesOlder && from) return json({ error: { message: "The history could not be read.", type: "server_error", code: "server_error", param: null } }, 500);
+    return json({ object: "list", data, has_more: from + data.length < all.length, first_id: data[0]?.response.id ?? null, last_id: data.at(-1)?.response.id ?? null });
   }
 
   /** Says that it has begun; what comes of it, the test writes. */

@@ -132,3 +132,9 @@ def test_the_page_draws_markdown_in_pieces_as_in_one_and_safely() -> None:
 @pytest.mark.timeout(600)
 def test_the_page_works_without_a_mouse() -> None:
     run_node_tests("tests/page/keyboard.test.mjs", seconds=590)
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_long_chats_and_long_answers() -> None:
+    run_node_tests("tests/page/long.test.mjs", seconds=590)

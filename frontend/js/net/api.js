@@ -60,8 +60,8 @@ export const api = {
   stop: (id) => request("POST", `${chat(id)}/cancel`, {}),
   /** `keepalive` lets it survive the page. @param {string} id */
   remove: (id) => request("DELETE", chat(id), undefined, { keepalive: true }),
-  /** @param {string} id @returns {Promise<{data: import("../types").Entry[]}>} */
-  responses: (id) => request("GET", `${chat(id)}/responses`),
+  /** The newest first. @param {string} id @param {number} limit @param {string | null} after @returns {Promise<{data: import("../types").Entry[], has_more: boolean, last_id: string | null}>} */
+  responses: (id, limit, after) => request("GET", `${chat(id)}/responses?order=desc&limit=${limit}${after ? `&after=${after}` : ""}`),
   /** @returns {Promise<{data: import("../types").Model[]}>} */
   models: () => request("GET", "/v1/models"),
   /** @param {import("../types").ModelVerb} verb @param {string} model @returns {Promise<import("../types").Model>} */

@@ -5,19 +5,20 @@
 import { forksOf } from "./branches.js";
 import { textOf } from "./pieces.js";
 import { adopt, applyEvent, isLive, newTurn, refuse, rewind, turnOf } from "./turn.js";
-import { leafThrough, pathTo } from "./tree.js";
+import { leafThrough, pathTo, wayTo } from "./tree.js";
 
 /** @typedef {import("../types").Turn} Turn */
 /** @typedef {import("./turn.js").Change} Change */
 /** @typedef {import("./branches.js").Versions} Versions */
 /** @typedef {{ create: ReturnType<typeof import("../net/link.js").createLink>["create"],
  *   attach: ReturnType<typeof import("../net/link.js").createLink>["attach"] }} Link */
+/** @typedef {import("./chats.js").Part} Part */
 /** Called with a turn when that turn changed, without one when the list or the loading state did.
  *  @typedef {(turn: Turn | null, change: Change) => void} Watcher */
 /** `fields`: what the settings of a chat have each create say.
  *  @typedef {{
  *   link: Link,
- *   fetchChat: (id: string) => Promise<{entries: import("../types").Entry[], leaf: string | null}>,
+ *   fetchChat: (id: string, how?: { known?: import("../types").Entry[], onPart?: (part: Part) => void }) => Promise<Part>,
  *   createChat: () => Promise<string>,
  *   fields: (id: string | null) => Record<string, unknown>,
  *   setLeaf: (id: string, leaf: string) => Promise<unknown>,
@@ -31,6 +32,9 @@ const EXPIRED = "tokenwire_stream_expired";
 const LOST = "invalid_starting_after";
 /** What was said to an answer that had just ended. */
 const ENDED = "response_already_completed";
+
+/** What is to be seen of it. @param {Turn} turn */
+const look = ({ prompt, results, pieces }) => JSON.stringify([prompt, results, pieces.map((p) => [p.kind, p.name, p.text])]);
 
 export class Chat {
   /** @type {Turn[]} */
@@ -52,6 +56,8 @@ export class Chat {
   #held = null;
   /** All exchanges, as the server last listed them. @type {import("../types").Entry[]} */
   #entries = [];
+  /** Whether these are all. */
+  #whole = false;
   /** Exchanges of this page that may not be listed yet. @type {Set<Turn>} */
   #made = new Set();
   /** The leaf that was last shown through an exchange. @type {Map<string, string>} */
@@ -83,30 +89,51 @@ export class Chat {
   async load() {
     if (!this.id) return;
     this.status = "loading";
+    this.#whole = false;
     this.#tell();
     try {
-      this.#show(await this.#needs.fetchChat(this.id));
-      this.status = "ready";
+      const part = await this.#needs.fetchChat(this.id, { onPart: (some) => this.#take(some, false) });
+      this.#take(part, true);
     } catch (error) {
       this.status = "failed";
       this.error = /** @type {Error} */ (error);
+      this.#tell();
     }
+  }
+
+  /** The newest of what is stored, and then what came before it. @param {Part} part @param {boolean} whole */
+  #take({ entries, leaf }, whole) {
+    if (this.status === "loading") {
+      // What is to be seen, with all that goes on from it: it tells the branch.
+      const sought = this.#held ?? leaf;
+      if (!whole && sought && !entries.some((e) => e.response.id === sought)) return;
+      this.#show({ entries, leaf });
+      this.status = "ready";
+    } else if (!this.#whole) {
+      this.#entries = entries;
+      const parent = this.turns[0]?.parent;
+      if (parent) this.turns = [...this.#turnsOf(wayTo(entries, parent)), ...this.turns];
+    }
+    this.#whole ||= whole;
     this.#tell();
   }
 
   /**
    * Takes in what happened elsewhere, unless this page is ahead of the answer.
-   * @param {boolean} [edited] what had been said may have changed, too
+   * @param {{ edited?: boolean, added?: boolean }} [how] `edited`: what had been said may have changed, too; `added`: there may
+   *   be more, and the rest is as it was
    */
-  async refresh(edited = false) {
+  async refresh({ edited = false, added = false } = {}) {
     if (this.status === "failed" && !this.turns.length) return this.load();
     if (!this.id || this.status === "loading") return;
-    const fetched = await this.#needs.fetchChat(this.id).catch(() => null);
+    const known = added && this.#whole ? this.#entries : [];
+    const fetched = await this.#needs.fetchChat(this.id, { known }).catch(() => null);
     if (!fetched) return;
     this.#keep(fetched.entries);
-    const known = new Set(fetched.entries.map((e) => e.response.id));
-    if (this.turns.some((t) => !t.id || !known.has(t.id))) return;
+    const there = new Set(fetched.entries.map((e) => e.response.id));
+    if (this.turns.some((t) => !t.id || !there.has(t.id))) return;
     this.#show(fetched, edited);
+    this.#whole = true;
     this.status = "ready";
     this.#tell();
   }
@@ -133,13 +160,20 @@ export class Chat {
     this.#entries = entries;
     this.#made.clear();
     const shown = this.#held ? leafThrough(entries, this.#held, leaf) : leaf;
+    const fresh = edited ? new Map(entries.map((e) => [e.response.id, turnOf(e)])) : null;
     // One that is written in another branch is still followed.
-    const kept = edited ? this.turns.filter((t) => isLive(t) || !t.saved) : this.turns;
+    const kept = this.turns.filter((t) => !fresh || isLive(t) || !t.saved || look(t) === look(fresh.get(t.id ?? "") ?? t));
+    this.turns = this.#turnsOf(pathTo(entries, shown), kept);
+  }
+
+  /** @param {import("../types").Entry[]} path @param {Turn[]} [kept] those of them that stay as they are @returns {Turn[]} */
+  #turnsOf(path, kept = []) {
     const mine = new Map([...this.#streams.keys(), ...kept].map((t) => [t.id, t]));
-    this.turns = pathTo(entries, shown).map(turnOf).map((t) => mine.get(t.id) ?? t);
-    for (const turn of this.turns) {
+    const turns = path.map((entry) => mine.get(entry.response.id) ?? turnOf(entry));
+    for (const turn of turns) {
       if (turn.id && isLive(turn) && !this.#streams.has(turn)) this.#follow(turn);
     }
+    return turns;
   }
 
   /** @param {string} prompt @param {string} model @returns {Turn} */
@@ -225,7 +259,7 @@ export class Chat {
 
   /** Another page has turned to another branch. @param {string | null} leaf */
   async lead(leaf) {
-    if (leaf && !this.#held && this.status === "ready" && this.turns.at(-1)?.id !== leaf) await this.refresh();
+    if (leaf && !this.#held && this.status === "ready" && this.turns.at(-1)?.id !== leaf) await this.refresh({ added: true });
   }
 
   /** The text stays; the end is the server's to tell. */

@@ -6,6 +6,7 @@ import { ApiError, api } from "../net/api.js";
 import { Chat } from "./chat.js";
 import { fieldsOf } from "./settings.js";
 
+/** Exchanges of a chat in any order, and the leaf of the branch that is shown. @typedef {{ entries: import("../types").Entry[], leaf: string | null }} Part */
 /** `onMade` hears of the settings that a new conversation was made with.
  *  @typedef {{
  *   link: import("./chat.js").Link,
@@ -18,16 +19,41 @@ import { fieldsOf } from "./settings.js";
  * }} Parts */
 
 const MOMENT_MS = 1_000;
+/** More exchanges than a screen has; and the most that the server lists at once. */
+const FIRST = 20;
+const MORE = 100;
 
 /** @param {Parts} parts */
 export function createChats({ link, conversations, isOpen, whenOpen, settings, onMade, onCreated, onUnsaid }) {
   /** @type {Map<string, Chat>} */
   const chats = new Map();
 
-  /** @param {string} id */
-  async function fetchChat(id) {
-    const [list, conversation] = await Promise.all([api.responses(id), conversations.read(id)]);
-    return { entries: list.data, leaf: conversation.active_response_id };
+  /**
+   * Page by page, the newest first.
+   * @param {string} id
+   * @param {{ known?: import("../types").Entry[], onPart?: (part: Part) => void }} [how] `known`: where one of them is met, the rest
+   *   is as it was; `onPart` is told what there is so far
+   * @returns {Promise<Part>}
+   */
+  async function fetchChat(id, { known = [], onPart } = {}) {
+    const reading = conversations.read(id);
+    // Whichever fails first is told.
+    reading.catch(() => {});
+    const old = new Set(known.map((e) => e.response.id));
+    /** @type {import("../types").Entry[]} */
+    let entries = [];
+    for (let after = /** @type {string | null} */ (null); ;) {
+      const { data, has_more, last_id } = await api.responses(id, after ? MORE : FIRST, after);
+      const leaf = (await reading).active_response_id;
+      entries = [...entries, ...data];
+      if (data.some((e) => old.has(e.response.id))) {
+        const fresh = new Set(entries.map((e) => e.response.id));
+        return { entries: [...entries, ...known.filter((e) => !fresh.has(e.response.id))], leaf };
+      }
+      if (!has_more) return { entries, leaf };
+      onPart?.({ entries, leaf });
+      after = last_id;
+    }
   }
 
   /** Waits for the server where it is away: the message is in the outbox. @returns {Promise<string>} */

@@ -12,9 +12,17 @@
  * @returns {Entry[]} oldest first
  */
 export function pathTo(entries, leaf) {
-  /** @type {Map<string, Entry>} */
+  const known = entries.some((entry) => entry.response.id === leaf);
+  return wayTo(entries, known ? leaf : newest(entries)?.response.id ?? null);
+}
+
+/** @param {Entry[]} entries in any order @param {string | null} id @returns {Entry[]} from the root to there, or nothing: oldest first */
+export function wayTo(entries, id) {
   const byId = new Map(entries.map((entry) => [entry.response.id, entry]));
-  return upFrom((leaf !== null && byId.get(leaf)) || newest(entries), byId).reverse();
+  /** @type {Set<Entry>} */
+  const way = new Set();
+  for (let at = byId.get(id ?? ""); at && !way.has(at); at = byId.get(at.response.previous_response_id ?? "")) way.add(at);
+  return [...way].reverse();
 }
 
 /**
@@ -25,22 +33,18 @@ export function pathTo(entries, leaf) {
  * @returns {string | null} `leaf` also where there is no such response
  */
 export function leafThrough(entries, response, leaf) {
-  /** @type {Map<string, Entry>} */
-  const byId = new Map(entries.map((entry) => [entry.response.id, entry]));
-  const through = entries.filter((entry) => upFrom(entry, byId).some((e) => e.response.id === response));
+  /** @type {Map<string | null, Entry[]>} */
+  const below = new Map();
+  for (const entry of entries) {
+    const parent = entry.response.previous_response_id;
+    below.set(parent, [...(below.get(parent) ?? []), entry]);
+  }
+  const reached = new Set(entries.filter((entry) => entry.response.id === response));
+  // It grows while it is gone through.
+  for (const entry of reached) for (const child of below.get(entry.response.id) ?? []) reached.add(child);
+  const through = [...reached];
   if (through.some((entry) => entry.response.id === leaf)) return leaf;
   return newest(through)?.response.id ?? leaf;
-}
-
-/** @param {Entry | undefined} at @param {Map<string, Entry>} byId @returns {Entry[]} from there to the root */
-function upFrom(at, byId) {
-  /** @type {Set<Entry>} */
-  const path = new Set();
-  while (at && !path.has(at)) {
-    path.add(at);
-    at = byId.get(at.response.previous_response_id ?? "");
-  }
-  return [...path];
 }
 
 /** @param {Entry[]} entries */

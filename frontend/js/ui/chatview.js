@@ -8,8 +8,8 @@ import { isLive } from "../state/turn.js";
 import { announce, announceEnd } from "./announce.js";
 import { arrange, byId, h, icon, setAttribute } from "./dom.js";
 import { soon } from "./frame.js";
+import { createPlaces } from "./places.js";
 import { createScroll } from "./scroll.js";
-import { TurnView } from "./turnview.js";
 
 /** @typedef {import("../state/chat.js").Chat} Chat */
 /** @typedef {import("../types").Turn} Turn */
@@ -18,14 +18,15 @@ import { TurnView } from "./turnview.js";
 
 /** The exchanges at the end are always laid out; those before them may rest. */
 const AWAKE = 2;
+/** More than a screen has of them, around the one that is to be seen: drawn at once. */
+const SEEN = 6;
 
 /** @param {Hooks} hooks */
 export function createChatView(hooks) {
   const column = byId("chat");
   const jump = byId("jump");
   const scroll = createScroll(byId("scroller"), column, showJump);
-  /** @type {Map<Turn, TurnView>} */
-  const views = new Map();
+  const places = createPlaces(column);
   /** @type {Map<Turn, boolean>} */
   const wasLive = new Map();
   /** @type {Chat | null} */
@@ -49,7 +50,7 @@ export function createChatView(hooks) {
 
   /** @param {Turn | null} turn @param {import("../state/turn.js").Change} change */
   function changed(turn, change) {
-    if (turn) views.get(turn)?.update(change);
+    if (turn) places.of(turn)?.update(change);
     else draw();
     if (change === "state") attribute();
     if (turn) tellEnd(turn);
@@ -69,16 +70,14 @@ export function createChatView(hooks) {
   function draw() {
     if (!chat) return;
     const { turns, status } = chat;
-    for (const turn of views.keys()) if (!turns.includes(turn)) views.delete(turn);
-    for (const turn of turns) {
-      if (!views.has(turn)) views.set(turn, new TurnView(turn, { ...hooks, onDrawn: drawn, linkTo, resultOf }));
-      wasLive.set(turn, isLive(turn));
-    }
+    for (const turn of turns) wasLive.set(turn, isLive(turn));
+    const sought = turns.findIndex((t) => t.id === wanted);
+    const nodes = places.arrange(turns, { ...hooks, onDrawn: drawn, linkTo, resultOf }, (i) =>
+      i >= turns.length - SEEN || (sought >= 0 && Math.abs(i - sought) < SEEN) || isLive(turns[i]));
     attribute();
-    const nodes = turns.map((turn) => /** @type {TurnView} */ (views.get(turn)).node);
-    nodes.forEach((node, i) => setAttribute(node, "data-rest", i < nodes.length - AWAKE));
-    // The exchange that was to be seen is in a branch that could not be read.
-    if (nodes.length) arrange(column, status === "failed" && wanted ? [...nodes, lost()] : nodes);
+    nodes.forEach((node, i) => node.toggleAttribute("data-rest", i < nodes.length - AWAKE));
+    // What could not be read stands where it would: in another branch, or before the rest.
+    if (nodes.length) scroll.still(() => arrange(column, status !== "failed" ? nodes : wanted ? [...nodes, lost()] : [lost(), ...nodes]));
     else if (status === "ready") column.replaceChildren(hooks.welcome());
     else column.replaceChildren(status === "loading" ? waiting() : lost());
     soon(drawn);
@@ -89,7 +88,7 @@ export function createChatView(hooks) {
   function attribute() {
     const turns = chat?.turns ?? [];
     const forks = chat?.forks();
-    speakers(turns).forEach((model, i) => views.get(turns[i])?.say(model, forks?.get(turns[i])));
+    speakers(turns).forEach((model, i) => places.of(turns[i])?.say(model, forks?.get(turns[i])));
     // What is asked elsewhere in the chat waits for the answer that is being written.
     setAttribute(column, "data-busy", Boolean(chat?.live));
   }
@@ -108,7 +107,7 @@ export function createChatView(hooks) {
 
   function bring() {
     const turn = wanted && chat?.turns.find((t) => t.id === wanted);
-    const view = turn && views.get(turn);
+    const view = turn && places.of(turn)?.view;
     wanted = null;
     if (!view) return;
     scroll.to(view.node);
@@ -134,7 +133,7 @@ export function createChatView(hooks) {
       unwatch();
       chat = next;
       wanted = null;
-      views.clear();
+      places.clear();
       wasLive.clear();
       column.replaceChildren();
       unwatch = next.watch(changed);
@@ -160,12 +159,12 @@ export function createChatView(hooks) {
     editLast() {
       const last = chat?.turns.findLast((t) => t.prompt !== "");
       if (!last || chat?.live) return false;
-      views.get(last)?.edit();
+      places.of(last)?.view.edit();
       return true;
     },
     focusNewest() {
       const last = chat?.turns.at(-1);
-      if (last) views.get(last)?.focus();
+      if (last) places.of(last)?.view.focus();
     },
   };
 }

@@ -74,6 +74,16 @@ export function createScroll(scroller, content, onChange) {
       scroller.scrollTop = scroller.scrollHeight;
       ours = scroller.scrollTop;
     },
+    /** What is read stays where it is, whatever comes before it. @param {() => void} work */
+    still(work) {
+      if (following) return work();
+      const first = content.firstElementChild;
+      const before = first?.getBoundingClientRect().top ?? 0;
+      work();
+      if (!first?.isConnected) return;
+      scroller.scrollTop += first.getBoundingClientRect().top - before;
+      ours = scroller.scrollTop;
+    },
     /** The person asked for this place. @param {Element} node */
     to(node) {
       place = node;

@@ -51,8 +51,9 @@ export class TurnView {
   #answer;
   #fading = setTimeout(() => {}, 0);
 
-  /** @param {Turn} turn @param {Hooks} hooks */
-  constructor(turn, hooks) {
+  /** @param {Turn} turn @param {HTMLElement} node where it stands @param {Hooks} hooks */
+  constructor(turn, node, hooks) {
+    this.node = node;
     this.#turn = turn;
     this.#hooks = hooks;
     this.#asked = createAsked(turn.prompt, { onEdit: (prompt) => hooks.onEdit(turn, prompt), onVersion: hooks.onVersion });
@@ -66,8 +67,8 @@ export class TurnView {
       this.#linkButton(), this.#infoButton(), this.#meta);
     this.#answer = h("article", { class: "answer", "aria-label": "Answer", tabindex: "-1" },
       h("h2", { class: "hidden" }, "Answer"), this.#speaker, this.#pieces, this.#said, this.#note, this.#unsaved, this.#trouble, this.#tools, this.#facts);
-    this.node = h("section", { class: "turn" }, this.#asked.node, this.#answer);
-    this.#draw();
+    node.append(this.#asked.node, this.#answer);
+    this.#drawAll();
   }
 
   #linkButton() {
@@ -132,11 +133,15 @@ export class TurnView {
   }
 
   #draw = () => {
+    this.#drawAll();
+    this.#hooks.onDrawn();
+  };
+
+  #drawAll() {
     const live = isLive(this.#turn);
     this.#drawPieces(live);
     this.#frame(live);
-    this.#hooks.onDrawn();
-  };
+  }
 
   /** @param {boolean} live */
   #drawPieces(live) {
