@@ -196,3 +196,35 @@ test("news of another page reads no more of a long chat than its newest page", a
   await all(page, MANY + 1);
   assert.ok(fake.pages.length && fake.pages.every((after) => after === null), JSON.stringify(fake.pages));
 });
+
+test("far above its end a long answer rests at its own height; its caret is where it grows, and it counts its equations", async (t) => {
+  const fake = await startFake();
+  const at = await open(browser, fake.url);
+  t.after(async () => {
+    await at.close();
+    await fake.stop();
+  });
+  const { page } = at;
+  await say(page, "All of it");
+  const answer = await fake.asked();
+  const heights = () => page.evaluate(() => [...document.querySelector(".answer .md").children].map((n) => n.getBoundingClientRect().height));
+  const block = (i) => [`Paragraph ${i}: ${"some words ".repeat(i % 40)}`, `- one of ${i}\n- two`, `## Heading ${i}`, `$$x = ${i}$$`][i % 4];
+  for (let i = 0; i < 20; i++) answer.write(`${block(i)}\n\n`);
+  await page.waitForFunction(() => document.querySelectorAll(".math.display[data-set]").length === 5);
+  await page.evaluate(() => document.fonts.ready);
+  await drawn(page);
+  const before = await heights();
+  for (let i = 20; i < 90; i++) answer.write(`${block(i)}\n\n`);
+  answer.write("and now the last of");
+  await page.getByText("and now the last of").waitFor();
+  await drawn(page);
+  // The last of them was still being written.
+  assert.deepEqual((await heights()).slice(0, 19), before.slice(0, 19));
+  assert.ok(await page.locator(".md > [data-rest]").count() > 30);
+  assert.deepEqual(await page.locator(".md [data-end]").allTextContents(), ["and now the last of"]);
+  assert.equal(await page.locator(".md > .display[data-rest]").count(), 0);
+  assert.ok(await fromEnd(page) <= 2);
+  answer.complete();
+  await page.locator(".turn[data-phase=completed]").waitFor();
+  await page.waitForFunction(() => !document.querySelector("[data-end]"));
+});

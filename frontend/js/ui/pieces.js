@@ -7,6 +7,7 @@ import { lasting } from "../state/sentences.js";
 import { finishCode } from "./code.js";
 import { h, icon, setAttribute, setText } from "./dom.js";
 import { withExtras } from "./later.js";
+import { createTail } from "./tail.js";
 
 /** @typedef {import("../types").Piece} Piece */
 /** `live`: more of the answer is to come. `result`: what the tool gave back.
@@ -23,6 +24,7 @@ const finishFormula = (formula) => withExtras((extras) => extras.finishFormula(f
 /** Markdown that grows. @param {HTMLElement} node */
 function growing(node) {
   const stream = createStream(node, finishCode, finishFormula);
+  const tail = createTail(node);
   let drawn = 0;
   let ended = false;
   /** @param {string} text @param {boolean} live */
@@ -32,9 +34,9 @@ function growing(node) {
       drawn = text.length;
       if (live) stream.flush();
     }
-    if (live || ended) return;
-    ended = true;
-    stream.end();
+    if (!live && !ended) stream.end();
+    if (!ended) tail(live);
+    ended ||= !live;
   };
 }
 
