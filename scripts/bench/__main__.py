@@ -13,6 +13,8 @@ import life
 import past
 import tokens
 
+import page
+
 
 COMMANDS: dict[str, tuple[Callable[..., None], str, dict[str, Any]]] = {
     "tokens": (
@@ -40,6 +42,11 @@ COMMANDS: dict[str, tuple[Callable[..., None], str, dict[str, Any]]] = {
     "start": (life.start, "from the start to ready", {"rounds": 5}),
     "switch": (life.switch, "from one model to another", {"rounds": 5}),
     "recovery": (life.recovery, "an engine killed under streams", {"rounds": 5}),
+    "page": (
+        page.run,
+        "a long answer and a long chat in a browser",
+        {"runs": 3, "tokens": 20_000, "rate": 200, "messages": 2_000},
+    ),
     "soak": (life.soak, "memory over many answers", {"scripted": 100_000, "real": 2_000}),
 }
 

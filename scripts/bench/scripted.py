@@ -4,8 +4,9 @@ itself costs, and how much it can carry. A process of its own, with the command 
 All answers step together, as in a continuous batch, one token a step. `BENCH_STEP_S`: the seconds
 of a step, 0 for as fast as the event loop goes. `BENCH_INTERVAL`: 0 takes the adaptive interval
 away. `BENCH_DELAYS`: a file that gets, each time all answers have ended, the seconds that their
-events waited to be read. It says the same words for the same prompt and refuses to know who
-reads.
+events waited to be read. `BENCH_SCRIPT`: a file of answers, each a list of tokens; the last number
+of what was asked picks one, the first where there is none. It says the same words for the same
+prompt and refuses to know who reads.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -41,13 +43,19 @@ WORDS = [f" w{index:03}" for index in range(256)]
 STEP_S = float(os.environ.get("BENCH_STEP_S", "0"))
 ADAPTIVE = os.environ.get("BENCH_INTERVAL", "1") != "0"
 DELAYS = os.environ.get("BENCH_DELAYS", "")
+SCRIPT = os.environ.get("BENCH_SCRIPT", "")
+ANSWERS: list[list[str]] = json.loads(Path(SCRIPT).read_text()) if SCRIPT else [WORDS]
 CONTEXT, ANSWER = 1 << 20, 128
+ENDS = "stop" if SCRIPT else "length"
+# What is read beyond this costs the server nothing that is measured here.
+MOST_READ = 512
 
 
 @dataclass(slots=True, eq=False)
 class _Request:
     take: Callable[[Delta], None]
     ended: asyncio.Future[None]
+    words: list[str]
     length: int
     made: int
     told: int
@@ -57,10 +65,11 @@ class _Request:
         self.made += 1
         more = self.made < self.length
         if self.made - self.told >= every or not more:
-            numbers = tuple(number % len(WORDS) for number in range(self.told, self.made))
+            words = self.words
+            numbers = tuple(number % len(words) for number in range(self.told, self.made))
             self.told = self.made
-            text = "".join([WORDS[number] for number in numbers])
-            self.take(Delta(text, numbers, None if more else "length"))
+            text = "".join([words[number] for number in numbers])
+            self.take(Delta(text, numbers, None if more else ENDS))
         if not more and not self.ended.done():
             self.ended.set_result(None)
         return more
@@ -78,7 +87,7 @@ class Engine:
 
     async def render(self, messages: list[dict[str, object]], form: Form = PLAIN) -> Prompt:
         words = sum(len(str(message["content"]).split()) for message in messages)
-        return Prompt(tuple(range(words)), form)
+        return Prompt((_asked(messages), *range(min(words, MOST_READ))), form)
 
     async def generate(
         self,
@@ -88,10 +97,12 @@ class Engine:
         take: Callable[[Delta], None],
         resume: Resume | None = None,
     ) -> None:
-        del prompt, request_id
+        del request_id
+        said = ANSWERS[prompt.token_ids[0]]
+        length = len(said) if SCRIPT else ANSWER
         done = len(resume.token_ids) if resume else 0
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        request = _Request(take, ended, sampling.max_tokens or ANSWER, done, done)
+        request = _Request(take, ended, said, sampling.max_tokens or length, done, done)
         self._running.append(request)
         if self._clock is None:
             self._clock = asyncio.create_task(self._tick())
@@ -129,6 +140,12 @@ class Engine:
         self.alive = False
         if self._clock is not None:
             self._clock.cancel()
+
+
+def _asked(messages: list[dict[str, object]]) -> int:
+    """Which of the answers is asked for."""
+    numbers = re.findall(r"\d+", str(messages[-1]["content"])) if messages else []
+    return int(numbers[-1]) % len(ANSWERS) if numbers else 0
 
 
 class Engines:
