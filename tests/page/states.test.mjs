@@ -565,7 +565,7 @@ test("a hit opens the branch that holds it, scrolled to and shown for a moment",
   assert.equal(await hits(page).getAttribute("aria-current"), "true");
   await page.locator(".turn[data-found]").waitFor({ state: "detached" });
   // A link that comes back reads the chat again, whose active leaf is another.
-  const read = page.waitForResponse(/\/responses$/);
+  const read = page.waitForResponse(/\/responses\?/);
   fake.drop();
   await (await read).finished();
   assert.equal(await page.locator(".said").last().textContent(), "Where do penguins live?");
