@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import cast
 
 import pytest
@@ -290,3 +292,26 @@ async def test_when_the_journal_ends_nobody_waits_for_it() -> None:
         await ending.flush()
     # Nor does anyone see what was not written.
     assert said.log.last_sequence_number == -1
+
+
+async def test_what_waits_for_the_disk_keeps_no_response_in_memory() -> None:
+    records = MemoryRecords()
+    full = records.tear = NotSaved("The disk is full.")
+    keeping = journal.Journal(records, lambda _saving: None)
+    running = asyncio.ensure_future(keeping.run())
+    said = Transcript(Response(id="r", created_at=0, model="m"), "msg", keeping)
+    said.tell("created")
+    await said.settled()
+    assert said.log.last_sequence_number == 0
+    left = weakref.ref(said)
+    del said
+    # The frames that it came through are the test's own doing: a real one is gone by now.
+    full.__traceback__ = None
+    gc.collect()
+    assert left() is None
+
+    # It is still written down once the disk works.
+    records.tear = None
+    await keeping.flush()
+    assert records.writes == 1
+    running.cancel()

@@ -35,6 +35,12 @@ def browser() -> None:
     assert shutil.which(CHROMIUM), "Chromium is missing: apt-get install chromium, or set CHROMIUM."
 
 
+def with_own_server(file: str, folder: Path) -> None:
+    """For tests that start, kill and start again a server themselves."""
+    own = {"TOKENWIRE_PYTHON": sys.executable, "TOKENWIRE_DATA": str(folder / "data")}
+    run_node_tests(file, seconds=590, **own)
+
+
 @pytest.mark.live
 @pytest.mark.timeout(600)
 def test_the_page_works_with_the_real_server(server: Server) -> None:
@@ -50,34 +56,19 @@ def test_the_page_works_behind_a_proxy_that_lets_no_websocket_through(server: Se
 @pytest.mark.live
 @pytest.mark.timeout(600)
 def test_the_page_goes_on_when_the_engine_or_the_server_is_killed(tmp_path: Path) -> None:
-    run_node_tests(
-        "tests/page/faults.test.mjs",
-        seconds=590,
-        TOKENWIRE_PYTHON=sys.executable,
-        TOKENWIRE_DATA=str(tmp_path / "data"),
-    )
+    with_own_server("tests/page/faults.test.mjs", tmp_path)
 
 
 @pytest.mark.live
 @pytest.mark.timeout(600)
 def test_the_page_is_installed_and_opens_without_its_server(tmp_path: Path) -> None:
-    run_node_tests(
-        "tests/page/pwa.test.mjs",
-        seconds=590,
-        TOKENWIRE_PYTHON=sys.executable,
-        TOKENWIRE_DATA=str(tmp_path / "data"),
-    )
+    with_own_server("tests/page/pwa.test.mjs", tmp_path)
 
 
 @pytest.mark.live
 @pytest.mark.timeout(600)
 def test_who_waits_in_line_is_told_about_how_long(tmp_path: Path) -> None:
-    run_node_tests(
-        "tests/page/line.test.mjs",
-        seconds=590,
-        TOKENWIRE_PYTHON=sys.executable,
-        TOKENWIRE_DATA=str(tmp_path / "data"),
-    )
+    with_own_server("tests/page/line.test.mjs", tmp_path)
 
 
 @pytest.mark.live

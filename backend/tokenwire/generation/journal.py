@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tokenwire.errors import NotSaved
-from tokenwire.generation.records import Finish, Whole
+from tokenwire.generation.records import Finish, PlainEntry
 
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class _Draft:
     def whole(self) -> Entry:
         """An entry that stands for all that came before it too."""
         speaker = self.speaker
-        return Whole(
+        return PlainEntry(
             response_id=speaker.id,
             first=0,
             events=[event.kept for event in (*speaker.log.after(-1), *self.said)],
@@ -276,7 +276,8 @@ class Journal:
         """Hold entries for the next try. Beyond the bound all are dropped; what those responses say
         next is then written down with all before it.
         """
-        self._unsaved += entries
+        # A response may end long before the disk works again.
+        self._unsaved += [PlainEntry.of(entry) for entry in entries]
         self._unsaved_bytes += sum(len(event) for entry in entries for event in entry.events)
         if self._unsaved_bytes > UNSAVED_BYTES:
             dropped = {entry.response_id for entry in self._unsaved}

@@ -72,14 +72,24 @@ class Entry(Protocol):
     def prompt(self) -> Sequence[int] | None: ...
 
 
-class Whole(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of all that a response has said."""
+class PlainEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that holds values alone."""
 
     response_id: str
     first: int
     events: Sequence[str]
     token_ids: Sequence[int]
     prompt: Sequence[int] | None = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> PlainEntry:
+        return cls(
+            response_id=entry.response_id,
+            first=entry.first,
+            events=entry.events,
+            token_ids=entry.token_ids,
+            prompt=entry.prompt,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

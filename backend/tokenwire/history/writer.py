@@ -1,10 +1,10 @@
 """The only writer: one thread with one connection, through which every change to the file goes.
 
-A piece of work is a function over a connection. All that waits is committed together, each piece in
-a savepoint of its own, and its caller hears of it after the commit. A thread and not the event loop
-runs the statements: an eighth of the cost of an async engine, and no stream waits for them. It says
-BEGIN and COMMIT to the driver itself: SQLAlchemy's way, with its pool, is five times as long, and
-an event waits for it. It refuses to know what is written.
+A piece of work is a function over a connection. All that waits is committed together, each of
+several pieces in a savepoint of its own, and its caller hears of it after the commit. A thread and
+not the event loop runs the statements: an eighth of the cost of an async engine, and no stream
+waits for them. It says BEGIN and COMMIT to the driver itself: SQLAlchemy's way, with its pool, is
+five times as long, and an event waits for it. It refuses to know what is written.
 """
 
 from __future__ import annotations
