@@ -5,13 +5,16 @@ Part of the composition root: the settings know no engine, and the engine room n
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tokenwire.engine.budget import fits as budget_fits
 from tokenwire.engine.budget import fits_machine, free_memory, total_memory
+from tokenwire.engine.cores import Cores, cores_file
 from tokenwire.engine.downloads import Downloads
+from tokenwire.engine.environment import is_cpu_build
 from tokenwire.engine.families import ParserNames
 from tokenwire.engine.launch import EngineOptions
 from tokenwire.engine.library import LocalLibrary
@@ -53,7 +56,8 @@ def _model_options(model: Model) -> ModelOptions:
     )
 
 
-def bounds(settings: Settings) -> Bounds:
+def bounds(settings: Settings, run_dir: Path) -> Bounds:
+    cores = Cores(cores_file(run_dir), len(os.sched_getaffinity(0))) if is_cpu_build() else None
     most = settings.memory_bytes
 
     def fits(needed: int) -> str | None:
@@ -71,6 +75,7 @@ def bounds(settings: Settings) -> Bounds:
         keep_alive_s=settings.keep_alive,
         fits=fits,
         free=free,
+        computing=cores.share if cores else lambda _: None,
     )
 
 

@@ -119,9 +119,8 @@ async def _open_house(settings: Settings, run_dir: Path) -> AsyncGenerator[_Hous
     store, records, unfinished = await _open_history(settings.data_path / "tokenwire.db")
     engines = VllmEngines(options)
     async with asyncio.TaskGroup() as tasks:
-        supervisor = Supervisor(
-            library.default, engines, library, tasks=tasks, bounds=bounds(settings)
-        )
+        limits = bounds(settings, run_dir)
+        supervisor = Supervisor(library.default, engines, library, tasks=tasks, bounds=limits)
         writing = tasks.create_task(store.run(), name="history writer")
         generations = _generations(settings, supervisor, records, tasks)
         hub = Hub(store.conversation)

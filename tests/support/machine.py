@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from support.scripted import ScriptedEngine
 from tokenwire.engine.base import RunningEngine
@@ -105,8 +106,9 @@ async def open_supervisor(
     memory: int | None = None,
     keep: float | None = None,
     shelf: Shelf | None = None,
+    computing: Callable[[int], None] = lambda _: None,
 ) -> AsyncGenerator[Supervisor, None]:
-    limits = bounds(max_loaded, memory, keep)
+    limits = replace(bounds(max_loaded, memory, keep), computing=computing)
     async with asyncio.TaskGroup() as tasks:
         supervisor = Supervisor("a", factory, shelf or Shelf(), tasks=tasks, bounds=limits)
         try:

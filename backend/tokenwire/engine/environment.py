@@ -20,6 +20,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from tokenwire.engine.cores import FILE, cores_file
+
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -92,6 +94,7 @@ def prepare(run_dir: Path, *, log_level: str) -> None:
     if is_cpu_build():
         # One OpenMP thread per core decodes about 1.3 times as fast as vLLM's default of cores - 1.
         values["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
+        values[FILE] = str(cores_file(run_dir))
     for name, value in values.items():
         if name not in os.environ:
             os.environ[name] = _ours[name] = value

@@ -34,6 +34,8 @@ from vllm.v1.executor.abstract import Executor
 from vllm.v1.executor.multiproc_executor import MultiprocExecutor, WorkerProc
 from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
+from tokenwire.engine.cores import FILE as CORES_FILE
+from tokenwire.engine.cores import Share
 from tokenwire.engine.environment import ENVIRONMENT_KEY
 from tokenwire.engine.hooks import install_hooks
 from tokenwire.engine.progress import FAILED, PROGRESS_KEY
@@ -49,6 +51,9 @@ REPORT_EVERY_S = 0.1
 START_METHOD = "VLLM_WORKER_MULTIPROC_METHOD"
 # Of an error's text: some list every architecture there is, and a datagram has an end.
 FAILURE_CHARS = 4000
+
+# vLLM's worker takes it from torch when its threads are bound to cores, which ours are not.
+_set_num_threads = torch.set_num_threads
 
 _NUMBER = re.compile(r"\.\d+\b")
 
@@ -208,6 +213,12 @@ class TokenwireExecutor(_WatchedExecutor, UniProcExecutor):
     def _init_executor(self) -> None:
         _watch_loading(_reporter(self.vllm_config))
         super()._init_executor()
+        self._share = Share(os.environ.get(CORES_FILE), torch.get_num_threads())
+
+    def execute_model(self, *args: Any, **kwargs: Any) -> Any:
+        if self._share.changed():
+            _set_num_threads(self._share.threads)
+        return super().execute_model(*args, **kwargs)
 
 
 class TokenwireParallelExecutor(_WatchedExecutor, MultiprocExecutor):

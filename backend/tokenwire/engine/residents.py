@@ -31,13 +31,15 @@ class Bounds:
     """`max_loaded` engines at once. `fits` says in a sentence why an engine of so many bytes never
     fits this machine, `free` why it doesn't now, beside engines that hold so many; None, if it
     does. `keep_alive_s` is how long a model stays that nobody uses, where nothing else was set for
-    it; None is until its room is wanted.
+    it; None is until its room is wanted. `computing` hears how many engines are in use, whenever
+    that changes.
     """
 
     max_loaded: int = 4
     keep_alive_s: float | None = None
     fits: Callable[[int], str | None] = lambda _: None
     free: Callable[[int, int], str | None] = lambda _, __: None
+    computing: Callable[[int], None] = lambda _: None
 
 
 class Residents:
@@ -52,6 +54,7 @@ class Residents:
         # time, so that each sees what the others have taken.
         self._line: list[Slot] = []
         self._starting: Slot | None = None
+        self._computing = 0
         self.closed = False
 
     @asynccontextmanager
@@ -96,8 +99,18 @@ class Residents:
             slot.stays.set()
             self._look_again()
 
-    def rested(self, slot: Slot) -> None:
-        """Someone let go of it. When nobody holds it, it goes if it has to, or in its time."""
+    def taken(self, slot: Slot) -> bool:
+        """Someone holds it from now on: true."""
+        slot.leases += 1
+        self._count()
+        return True
+
+    def rested(self, slot: Slot, *, held: bool) -> None:
+        """Someone let go of it, who `held` it or had waited for it. When nobody holds it, it goes
+        if it has to, or in its time.
+        """
+        slot.leases -= held
+        self._count()
         slot.used_at = time.monotonic()
         if slot.held or slot.engine is None:
             return
@@ -135,6 +148,12 @@ class Residents:
             self._tasks.create_task(end(engine), name=f"bury {slot.id}")
             self._slots.rest(slot, "unloaded")
         return True
+
+    def _count(self) -> None:
+        computing = sum(slot.leases > 0 for slot in self._slots)
+        if computing != self._computing:
+            self._computing = computing
+            self._bounds.computing(computing)
 
     def _look_again(self) -> None:
         """What is in memory changed, or who waits for room."""

@@ -159,7 +159,7 @@ class Supervisor:
         held = False
         try:
             engine = await self._loaded(slot)
-            slot.leases, held = slot.leases + 1, True
+            held = self._residents.taken(slot)
             yield engine.adapted(adapter) if adapter else engine
         except EngineDead:
             self._bury(slot)
@@ -167,8 +167,7 @@ class Supervisor:
         finally:
             if on_stage is not None:
                 slot.listeners.discard(on_stage)
-            slot.leases -= held
-            self._residents.rested(slot)
+            self._residents.rested(slot, held=held)
 
     async def close(self) -> None:
         """End every engine process and every download."""
@@ -273,7 +272,7 @@ class Supervisor:
             # Else it might have to go for another before those who waited for it have their turn.
             slot.promised = slot.wanted
             self._slots.rest(slot, "ready", info=info)
-            self._residents.rested(slot)
+            self._residents.rested(slot, held=False)
         finally:
             slot.work = None
 
