@@ -39,8 +39,9 @@ def test_what_an_engine_has(
     assert share.threads == most
 
 
-def test_an_engine_that_nobody_shares_with_has_them_all() -> None:
-    share = Share(None, 6)
+@pytest.mark.parametrize("path", [None, "nothing/here"])
+def test_an_engine_that_nobody_shares_with_has_them_all(path: str | None) -> None:
+    share = Share(path, 6)
     assert not share.changed()
     assert share.threads == 6
 

@@ -10,12 +10,8 @@ fresh process finds it too, and nobody is asked. It refuses to know what a threa
 from __future__ import annotations
 
 import mmap
-import os
-from typing import TYPE_CHECKING
-
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from contextlib import suppress
+from pathlib import Path
 
 
 # The environment variable with the path of the byte.
@@ -44,19 +40,16 @@ class Cores:
 
 
 class Share:
-    """An engine's side: the `threads` that it may have, `most` of them at most. Without a file
-    nobody shares anything out.
+    """An engine's side: the `threads` that it may have, `most` of them at most. Without a file, or
+    where there is none, nobody shares anything out.
     """
 
     def __init__(self, path: str | None, most: int) -> None:
         self._most = self.threads = most
         self._byte: bytes | mmap.mmap = bytes([ALL])
         if path is not None:
-            file = os.open(path, os.O_RDONLY)
-            try:
-                self._byte = mmap.mmap(file, 1, prot=mmap.PROT_READ)
-            finally:
-                os.close(file)
+            with suppress(OSError), Path(path).open("rb") as file:
+                self._byte = mmap.mmap(file.fileno(), 1, prot=mmap.PROT_READ)
 
     def changed(self) -> bool:
         """Whether `threads` is another number now than when this was last asked."""
