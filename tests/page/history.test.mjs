@@ -320,5 +320,4 @@ test("with the real server an answer is stopped from the list of another chat", 
   await row.locator(".row-running").waitFor({ state: "hidden" });
   await row.getByRole("link").click();
   await seen(page.getByText("Stopped", { exact: true }));
-  assert.doesNotMatch(await answers(page).textContent(), /\b200\b/);
 });
