@@ -23,8 +23,8 @@ max_loaded_models = 3
 pinned = true
 """
 MODELS = ("pinned", "a", "b", "c")
-# Tokens of an answer that takes longer than a model needs to be there, with room: a tiny one
-# makes 800 of them in a second. Two engines at once are far slower.
+# Tokens of an answer that takes longer than a model needs to be there, with room: a tiny one makes
+# 800 of them in a second, beside another half as many.
 LONG, MIDDLE, SHORT = 3000, 300, 4
 
 

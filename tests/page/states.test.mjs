@@ -452,6 +452,12 @@ test("the view follows the text, lets go when the person scrolls up, and comes b
   assert.ok((await left()) <= 2);
   await write(90, 120);
   assert.ok((await left()) <= 2);
+  // News of our own scrolling comes after the key that left the end.
+  await page.locator("#scroller").evaluate((s) => {
+    s.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" }));
+    s.dispatchEvent(new Event("scroll"));
+  });
+  await seen(page.getByRole("button", { name: "Latest" }));
   answer.complete();
 });
 

@@ -18,6 +18,8 @@ const AWAY_KEYS = new Set(["PageUp", "Home", "ArrowUp"]);
 export function createScroll(scroller, content, onChange) {
   let following = true;
   let ours = 0;
+  /** Where the person let go: an event of our own scrolling may still be on its way from there. */
+  let from = -1;
   let touchY = 0;
   /** @type {Element | null} */
   let place = null;
@@ -47,17 +49,22 @@ export function createScroll(scroller, content, onChange) {
     follow(left() <= END_PX);
   }
 
-  const letGo = () => scroller.scrollHeight > scroller.clientHeight && follow(false);
+  function letGo() {
+    if (scroller.scrollHeight <= scroller.clientHeight) return;
+    from = scroller.scrollTop;
+    follow(false);
+  }
 
   scroller.addEventListener("wheel", (event) => event.deltaY < 0 && letGo(), { passive: true });
   scroller.addEventListener("touchstart", (event) => { touchY = event.touches[0].clientY; }, { passive: true });
   scroller.addEventListener("touchmove", (event) => event.touches[0].clientY > touchY && letGo(), { passive: true });
   scroller.addEventListener("keydown", (event) => AWAY_KEYS.has(event.key) && letGo());
   scroller.addEventListener("scroll", () => {
-    if (left() <= END_PX) follow(true);
+    if (left() <= END_PX) scroller.scrollTop > from && follow(true);
     // The bar was dragged up: scrollTop fell below where we had put it, and the text didn't shrink.
     else if (scroller.scrollTop < ours - END_PX && left() > END_PX + 1) follow(false);
     ours = Math.min(ours, scroller.scrollTop);
+    from = Math.min(from, scroller.scrollTop);
   }, { passive: true });
   for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) scroller.addEventListener(act, leavePlace, { passive: true });
   new ResizeObserver(() => soon(hold)).observe(content);
