@@ -461,6 +461,38 @@ test("the view follows the text, lets go when the person scrolls up, and comes b
   answer.complete();
 });
 
+test("the view follows when what rests above it turns out lower and the end grows in the same moment", async (t) => {
+  const { fake, page } = await visit(t);
+  await say(page, "long");
+  const answer = await fake.asked();
+  for (let i = 0; i < 60; i++) answer.write(`Paragraph ${i}.\n\n`);
+  await answers(page).getByText("Paragraph 59.").waitFor();
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  // Each shrinking takes the view along; the end grows before the event of that is told.
+  await page.evaluate(async () => {
+    const blocks = document.querySelector(".answer .md").children;
+    const frame = () => new Promise(requestAnimationFrame);
+    for (let i = 0; i < 5; i++) {
+      await frame();
+      blocks[i].style.cssText = "height: 0; overflow: hidden; content-visibility: visible";
+      await new Promise((done) => {
+        const sizes = new ResizeObserver(() => {
+          sizes.disconnect();
+          blocks[58].style.paddingBottom = `${20 * (i + 1)}px`;
+          document.getElementById("scroller").scrollHeight;
+          done();
+        });
+        sizes.observe(blocks[i]);
+      });
+      await frame();
+      await frame();
+    }
+  });
+  assert.ok(await page.locator("#scroller").evaluate((s) => s.scrollHeight - s.clientHeight - s.scrollTop) <= 2);
+  assert.equal(await page.getByRole("button", { name: "Latest" }).isVisible(), false);
+  answer.complete();
+});
+
 test("a long answer costs the same script per token at its end as at its start", async (t) => {
   const { fake, page, context } = await visit(t);
   const client = await context.newCDPSession(page);

@@ -67,7 +67,11 @@ export function createScroll(scroller, content, onChange) {
     from = Math.min(from, scroller.scrollTop);
   }, { passive: true });
   for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) scroller.addEventListener(act, leavePlace, { passive: true });
-  new ResizeObserver(() => soon(hold)).observe(content);
+  new ResizeObserver(() => {
+    // What shrank above the view took it along, and may have grown again when the event of that is told.
+    ours = Math.min(ours, scroller.scrollTop);
+    soon(hold);
+  }).observe(content);
   new ResizeObserver(() => soon(hold)).observe(scroller);
 
   return {
