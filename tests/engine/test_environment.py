@@ -15,6 +15,8 @@ import pytest
 from tokenwire.engine import environment
 from tokenwire.engine.environment import (
     ENVIRONMENT_KEY,
+    EXACT_ISA,
+    ISA,
     is_cpu_build,
     lent,
     prepare,
@@ -124,7 +126,7 @@ def test_a_variable_that_the_user_has_set_stays(tmp_path: Path, variables: dict[
 
 
 @pytest.mark.parametrize(("device", "threads"), [("cpu", True), ("cuda", False)])
-def test_threads_are_set_for_the_cpu_only(
+def test_how_to_compute_is_set_for_the_cpu_only(
     device: str, threads: bool, tmp_path: Path, variables: dict[str, str]
 ) -> None:
     variables["TOKENWIRE_DEVICE"] = device
@@ -132,6 +134,7 @@ def test_threads_are_set_for_the_cpu_only(
 
     cores = str(len(os.sched_getaffinity(0)))
     assert variables.get("OMP_NUM_THREADS") == (cores if threads else None)
+    assert variables.get(ISA) == (EXACT_ISA if threads else None)
 
 
 def test_on_cuda_no_forkserver_is_started(

@@ -17,6 +17,7 @@ from transformers import AutoTokenizer
 from vllm import SamplingParams
 from vllm.parser.engine.adapters import ParserEngineReasoningAdapter
 from vllm.parser.engine.parser_engine import ReasoningEnd
+from vllm.v1.attention.backends import cpu_attn
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.output_processor import RequestState
 from vllm.v1.request import Request
@@ -24,6 +25,8 @@ from vllm.v1.structured_output import StructuredOutputManager
 from vllm.v1.worker.gpu_input_batch import CachedRequestState
 
 from support.model import DEMO
+from tokenwire.engine import hooks
+from tokenwire.engine.environment import EXACT_ISA, ISA
 from tokenwire.engine.hooks import AnswerComplete, install_hooks, install_resume
 
 
@@ -210,3 +213,25 @@ def test_its_grammar_has_taken_those_of_its_tokens_that_it_binds(
     if reasoner is not None and 2 not in prompt:
         ended = asked.structured_output_request.reasoning_ended
         assert ended == bool({2, 3}.intersection(ids))
+
+
+@pytest.mark.parametrize(
+    ("limit", "kernels"), [(EXACT_ISA, "vec"), ("AVX512_CORE_AMX", "amx"), (None, "amx")]
+)
+def test_attention_uses_amx_where_the_user_has_asked_for_it_only(
+    limit: str | None, kernels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(cpu_attn, "_get_attn_isa", cpu_attn._get_attn_isa)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_init_amx", lambda: asked.append("amx"))
+    if limit is None:
+        monkeypatch.delenv(ISA, raising=False)
+    else:
+        monkeypatch.setenv(ISA, limit)
+    hooks._hook_attention()
+
+    # Somebody else's code may use it: the system is asked for it once, before any thread.
+    assert asked == ["amx"]
+    assert cpu_attn._get_attn_isa(torch.bfloat16, 32, 64) == kernels
+    assert cpu_attn._get_attn_isa(torch.bfloat16, 32, 80) == "vec16"

@@ -81,7 +81,8 @@ class Visitor:
         begun, over = Event(), Event()
 
         def read() -> None:
-            with httpx.Client(base_url=self.url, trust_env=False) as http:
+            # It says nothing for as long as nothing happens.
+            with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as http:
                 while not over.is_set():
                     with http.stream("GET", ENDLESS) as stream:
                         for line in stream.iter_lines():

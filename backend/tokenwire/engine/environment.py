@@ -34,6 +34,9 @@ _RUN_PATH_BYTES = 60
 # Under this name a model's own environment travels to its engine process, in vLLM's
 # additional_config: a child of the forkserver has the environment of the forkserver's start.
 ENVIRONMENT_KEY = "tokenwire_environment"
+# What a CPU's matrix products are made with: beyond this is AMX, which rounds by what else is
+# computed with it. An answer that is gone on with would not say what it would have said.
+ISA, EXACT_ISA = "ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16"
 # What `prepare` has set, and the user had not.
 _ours: dict[str, str] = {}
 
@@ -95,6 +98,7 @@ def prepare(run_dir: Path, *, log_level: str) -> None:
         # One OpenMP thread per core decodes about 1.3 times as fast as vLLM's default of cores - 1.
         values["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
         values[FILE] = str(cores_file(run_dir))
+        values[ISA] = EXACT_ISA
     for name, value in values.items():
         if name not in os.environ:
             os.environ[name] = _ours[name] = value

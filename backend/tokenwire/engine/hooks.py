@@ -12,15 +12,19 @@ was. Both wrap vLLM's own functions, once per process. They refuse to know who d
 from __future__ import annotations
 
 import copy
+import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import torch
 from vllm.parser.engine.adapters import ParserEngineReasoningAdapter
+from vllm.platforms import current_platform
 from vllm.v1.engine.output_processor import RequestState
 from vllm.v1.request import Request
 from vllm.v1.structured_output import StructuredOutputManager
 from vllm.v1.worker.gpu_input_batch import CachedRequestState
+
+from tokenwire.engine.environment import EXACT_ISA, ISA
 
 
 if TYPE_CHECKING:
@@ -107,6 +111,8 @@ def install_hooks() -> None:
     _hook_scheduler()
     _hook_worker()
     _hook_grammar()
+    if current_platform.is_cpu() and torch.cpu._is_amx_tile_supported():
+        _hook_attention()
 
 
 def _hook_scheduler() -> None:
@@ -149,6 +155,23 @@ def _hook_grammar() -> None:
         return grammar
 
     StructuredOutputManager._create_grammar = create_grammar
+
+
+def _hook_attention() -> None:
+    # Linux lets a process have AMX when it asks for it, which vLLM leaves to whatever else in a
+    # model needs it. Without, its attention is an illegal instruction.
+    from vllm.v1.attention.backends import cpu_attn
+
+    torch.cpu._init_amx()
+    if os.environ.get(ISA) != EXACT_ISA:
+        return
+    original = cpu_attn._get_attn_isa
+
+    def get_attn_isa(*args: Any, **kwargs: Any) -> str:
+        isa = original(*args, **kwargs)
+        return "vec" if isa == "amx" else isa
+
+    cpu_attn._get_attn_isa = get_attn_isa
 
 
 def _bound(manager: StructuredOutputManager, request: Request, ids: list[int]) -> list[int]:
