@@ -1,7 +1,7 @@
 /**
  * Chats of hundreds of messages, and answers of hundreds of blocks: what is to be seen is there at once, the
- * rest comes without anything moving, and nothing of it is out of reach. Against the scripted server, which
- * gives what came before when it is let.
+ * rest comes without anything moving, none of it is out of reach, and the view follows what is written. Against
+ * the scripted server, which gives what came before when it is let.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -40,6 +40,18 @@ async function visit(t, { path = ({ row }) => `/#/c/${row.id}`, ...options } = {
     await fake.stop();
   });
   return { fake, release, ...chat, ...at };
+}
+
+/** An answer that is being written. */
+async function begun(t) {
+  const fake = await startFake();
+  const at = await open(browser, fake.url);
+  t.after(async () => {
+    await at.close();
+    await fake.stop();
+  });
+  await say(at.page, "All of it");
+  return { ...at, answer: await fake.asked() };
 }
 
 function withResolvers() {
@@ -199,15 +211,7 @@ test("news of another page reads no more of a long chat than its newest page", a
 });
 
 test("far above its end a long answer rests at its own height; its caret is where it grows, and it counts its equations", async (t) => {
-  const fake = await startFake();
-  const at = await open(browser, fake.url);
-  t.after(async () => {
-    await at.close();
-    await fake.stop();
-  });
-  const { page } = at;
-  await say(page, "All of it");
-  const answer = await fake.asked();
+  const { page, answer } = await begun(t);
   const heights = () => page.evaluate(() => [...document.querySelector(".answer .md").children].map((n) => n.getBoundingClientRect().height));
   const block = (i) => [`Paragraph ${i}: ${"some words ".repeat(i % 40)}`, `- one of ${i}\n- two`, `## Heading ${i}`, `$$x = ${i}$$`][i % 4];
   for (let i = 0; i < 20; i++) answer.write(`${block(i)}\n\n`);
@@ -229,4 +233,87 @@ test("far above its end a long answer rests at its own height; its caret is wher
   answer.complete();
   await page.locator(".turn[data-phase=completed]").waitFor();
   await page.waitForFunction(() => !document.querySelector("[data-end]"));
+});
+
+test("the view follows the text, lets go when the person scrolls up, and comes back by the button", async (t) => {
+  const { page, answer } = await begun(t);
+  const write = async (from, to) => {
+    for (let i = from; i < to; i++) answer.write(`Paragraph ${i}.\n\n`);
+    await answers(page).getByText(`Paragraph ${to - 1}.`).waitFor();
+    await drawn(page);
+  };
+  await write(0, 60);
+  assert.ok((await fromEnd(page)) <= 2);
+  await page.locator("#scroller").hover();
+  await page.mouse.wheel(0, -400);
+  await page.getByRole("button", { name: "Latest" }).waitFor();
+  // What is looked at stays where it is, however high what rests above it turns out to be.
+  const looked = await page.evaluate(() => {
+    const above = document.getElementById("scroller").getBoundingClientRect().top;
+    return [...document.querySelectorAll(".answer p")].find((p) => p.getBoundingClientRect().top > above + 40).textContent;
+  });
+  const top = () => answers(page).getByText(looked, { exact: true }).evaluate((p) => p.getBoundingClientRect().top);
+  const before = await top();
+  await write(60, 90);
+  assert.ok(Math.abs((await top()) - before) < 2, `from ${before} to ${await top()}`);
+  await page.getByRole("button", { name: "Latest" }).click();
+  assert.ok((await fromEnd(page)) <= 2);
+  await write(90, 120);
+  assert.ok((await fromEnd(page)) <= 2);
+  // News of our own scrolling comes after the key that left the end.
+  await page.locator("#scroller").evaluate((s) => {
+    s.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" }));
+    s.dispatchEvent(new Event("scroll"));
+  });
+  await page.getByRole("button", { name: "Latest" }).waitFor();
+  answer.complete();
+});
+
+test("the view follows when what rests above it turns out lower and the end grows in the same moment", async (t) => {
+  const { page, answer } = await begun(t);
+  for (let i = 0; i < 60; i++) answer.write(`Paragraph ${i}.\n\n`);
+  await answers(page).getByText("Paragraph 59.").waitFor();
+  await drawn(page);
+  // Each shrinking takes the view along; the end grows before the event of that is told.
+  await page.evaluate(async () => {
+    const blocks = document.querySelector(".answer .md").children;
+    const frame = () => new Promise(requestAnimationFrame);
+    for (let i = 0; i < 5; i++) {
+      await frame();
+      blocks[i].style.cssText = "height: 0; overflow: hidden; content-visibility: visible";
+      await new Promise((done) => {
+        const sizes = new ResizeObserver(() => {
+          sizes.disconnect();
+          blocks[58].style.paddingBottom = `${20 * (i + 1)}px`;
+          document.getElementById("scroller").scrollHeight;
+          done();
+        });
+        sizes.observe(blocks[i]);
+      });
+      await frame();
+      await frame();
+    }
+  });
+  assert.ok((await fromEnd(page)) <= 2);
+  assert.equal(await page.getByRole("button", { name: "Latest" }).isVisible(), false);
+  answer.complete();
+});
+
+test("a long answer costs the same script per token at its end as at its start", async (t) => {
+  const { page, context, answer } = await begun(t);
+  const client = await context.newCDPSession(page);
+  await client.send("Performance.enable");
+  const script = async () => (await client.send("Performance.getMetrics")).metrics.find((m) => m.name === "ScriptDuration").value;
+  const costs = [];
+  for (let third = 0; third < 3; third++) {
+    const before = await script();
+    for (let step = 0; step < 150; step++) {
+      for (let i = 0; i < 12; i++) answer.write(["- a **list** of ", "some words\n", "and `code`", "\n\n"][i % 4]);
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    }
+    costs.push((await script()) - before);
+  }
+  answer.complete();
+  await page.locator(".turn[data-phase=completed]").waitFor();
+  assert.ok(costs[2] < 1.5 * costs[0], `seconds of script per third: ${costs.map((c) => c.toFixed(2)).join(", ")}`);
 });

@@ -87,10 +87,10 @@ test("a proxy that cuts the stream under an answer: the text goes on in place", 
 
 test("two chats answer at once over one stream", async (t) => {
   const proxy = await behind(t, "eats");
-  const page = await underway(() => visit(t, proxy));
+  // It may take more than one to find an answer under way.
+  let visits = 0;
+  const page = await underway(() => (visits++, visit(t, proxy)));
   await page.locator(".row[data-current]").waitFor();
-  // One for each visit that it took to find an answer under way.
-  const { streams } = proxy;
   const first = page.url();
   await page.getByRole("link", { name: "New chat", exact: true }).first().click();
   await page.locator(".starter").first().waitFor();
@@ -102,7 +102,7 @@ test("two chats answer at once over one stream", async (t) => {
   await page.goto(first);
   await ended(page, 1);
   await isWhole(page);
-  assert.equal(proxy.streams, streams);
+  assert.equal(proxy.streams, visits);
 });
 
 test("news of models come over the stream", async (t) => {

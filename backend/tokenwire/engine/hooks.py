@@ -100,7 +100,8 @@ class ReplayGenerator(torch.Generator):
 
 
 def install_hooks() -> None:
-    """Let a request be born with its output, and every seeded CPU request be rewound.
+    """Let a request be born with its output, every seeded CPU request be rewound, and a CPU round
+    the same whatever else it computes.
 
     In the process that runs the model, before its first request.
     """
@@ -163,13 +164,12 @@ def _hook_attention() -> None:
     from vllm.v1.attention.backends import cpu_attn
 
     torch.cpu._init_amx()
-    if os.environ.get(ISA) != EXACT_ISA:
-        return
     original = cpu_attn._get_attn_isa
 
     def get_attn_isa(*args: Any, **kwargs: Any) -> str:
         isa = original(*args, **kwargs)
-        return "vec" if isa == "amx" else isa
+        # Asked for each time: a model's own environment comes after this.
+        return "vec" if isa == "amx" and os.environ.get(ISA) == EXACT_ISA else isa
 
     cpu_attn._get_attn_isa = get_attn_isa
 

@@ -67,12 +67,13 @@ export function createScroll(scroller, content, onChange) {
     from = Math.min(from, scroller.scrollTop);
   }, { passive: true });
   for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) scroller.addEventListener(act, leavePlace, { passive: true });
-  new ResizeObserver(() => {
-    // What shrank above the view took it along, and may have grown again when the event of that is told.
+  const sizes = new ResizeObserver(() => {
+    // What became lower or higher took the view along, and the end may have grown when the event of that is told.
     ours = Math.min(ours, scroller.scrollTop);
     soon(hold);
-  }).observe(content);
-  new ResizeObserver(() => soon(hold)).observe(scroller);
+  });
+  sizes.observe(content);
+  sizes.observe(scroller);
 
   return {
     /** After something was written: called in the frame of the writing. */
